@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Command, InvalidArgumentError } from 'commander';
+import { useSchema } from '../db/own-schema.ts';
 import { safeReason } from '../safe-error.ts';
 import type { Config } from '../settings/config.ts';
 import { ConfigError } from '../settings/problems.ts';
@@ -165,7 +166,11 @@ async function configuration({ from }: ProcessOptions): Promise<Config> {
   return await read(from === undefined || env.KNOCKON_SECRET ? env : { ...env, ...NO_SECRET });
 }
 
-const surroundings = () => environmentHere(processTerminal().err);
+function surroundings(): NodeJS.ProcessEnv {
+  const env = environmentHere(processTerminal().err);
+  useSchema(env.KNOCKON_SCHEMA);
+  return env;
+}
 
 async function read(env: NodeJS.ProcessEnv): Promise<Config> {
   const { readConfig } = await import('../settings/config.ts');

@@ -26,7 +26,12 @@ export const isSchemaName = (name: string) =>
   /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(name) && !reserved.has(name);
 
 /** The schema's name in this process. */
-export const OWN_SCHEMA = nameOfSchema(process.env['KNOCKON_SCHEMA']);
+export let OWN_SCHEMA = nameOfSchema(process.env['KNOCKON_SCHEMA']);
+
+/** For a command whose settings are not its environment: before anything else of ours is loaded. */
+export function useSchema(name: string | undefined): void {
+  OWN_SCHEMA = nameOfSchema(name);
+}
 
 /**
  * Says which migrations the database has had. A name that no application beside us uses: a role

@@ -18,6 +18,7 @@ export interface UpFile {
   temporal_namespace?: string | null;
   deployment?: string;
   database_url?: string;
+  schema?: string;
   mail_url?: string;
 }
 

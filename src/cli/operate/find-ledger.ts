@@ -1,3 +1,4 @@
+import { useSchema } from '../../db/own-schema.ts';
 import { readDatabaseSettings } from '../../settings/database.ts';
 import { variablesOf } from '../../settings/problems.ts';
 import { readTemporal } from '../../settings/temporal-profile.ts';
@@ -7,6 +8,8 @@ import { CommandError, EXIT } from '../terminal/output.ts';
 
 export interface LedgerAddress {
   databaseUrl: string;
+  /** KNOCKON_SCHEMA, where that is set. */
+  schema?: string;
   temporal: TemporalServer | null;
   /** KNOCKON_DEPLOYMENT, where that is set. */
   deployment?: string;
@@ -14,12 +17,17 @@ export interface LedgerAddress {
   operations?: true;
 }
 
-/** Where the ledger is kept. The environment comes before up.json. @throws CommandError */
+/**
+ * Where the ledger is kept. The environment comes before up.json. From then on this process uses the
+ * schema that is named there.
+ *
+ * @throws CommandError
+ */
 export function findLedger(
   surroundings: Surroundings = {},
   tell: (line: string) => void = () => {},
 ): LedgerAddress {
-  const { env = process.env } = surroundings;
+  const env = variablesOf(surroundings.env ?? process.env);
   const found = env.DATABASE_URL ? undefined : findUpFile(surroundings);
   const up = found?.up;
   if (found) tell(`DATABASE_URL is not set: using what \`npm start\` runs here (${found.path}).`);
@@ -30,12 +38,15 @@ export function findLedger(
       EXIT.usage,
     );
   }
-  refuseMalformed({ DATABASE_URL: databaseUrl, KNOCKON_SCHEMA: env.KNOCKON_SCHEMA });
+  const schema = env.KNOCKON_SCHEMA ?? up?.schema;
+  const database = { databaseUrl, ...(schema && { schema }) };
+  useSchema(schema);
+  refuseMalformed({ DATABASE_URL: databaseUrl, KNOCKON_SCHEMA: schema });
   // `knockon up` names no Temporal where it has started none.
   if (env.KNOCKON_TRANSPORT === 'pg-boss' || up?.temporal_address === null)
-    return { databaseUrl, temporal: null, operations: true };
-  const deployment = env.KNOCKON_DEPLOYMENT || up?.deployment;
-  return { databaseUrl, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
+    return { ...database, temporal: null, operations: true };
+  const deployment = env.KNOCKON_DEPLOYMENT ?? up?.deployment;
+  return { ...database, temporal: findTemporal(env, up), ...(deployment && { deployment }) };
 }
 
 /** @throws CommandError */
@@ -48,8 +59,10 @@ function refuseMalformed(given: NodeJS.ProcessEnv): void {
 }
 
 /** Of what `knockon up` has started, it alone says where it is; no profile of the user's. */
-function findTemporal(env: NodeJS.ProcessEnv, up: UpFile | undefined): TemporalServer | null {
-  const given = variablesOf(env);
+function findTemporal(
+  given: Record<string, string>,
+  up: UpFile | undefined,
+): TemporalServer | null {
   if (up?.temporal_address && !given.TEMPORAL_ADDRESS)
     return { address: up.temporal_address, namespace: up.temporal_namespace ?? 'default' };
   try {

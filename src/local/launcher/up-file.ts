@@ -16,6 +16,8 @@ export interface UpFile {
   /** KNOCKON_DEPLOYMENT, where that is set. */
   deployment?: string;
   database_url: string;
+  /** KNOCKON_SCHEMA, where that is set. */
+  schema?: string;
   smtp_url: string;
   mail_url: string;
   /** Where each process answers /healthz, /readyz and /metrics, by the command that starts it. */
@@ -42,6 +44,7 @@ export function describeUp(
     temporal_namespace: temporal ? env.TEMPORAL_NAMESPACE! : null,
     ...(env.KNOCKON_DEPLOYMENT && { deployment: env.KNOCKON_DEPLOYMENT }),
     database_url: env.DATABASE_URL!,
+    ...(env.KNOCKON_SCHEMA && { schema: env.KNOCKON_SCHEMA }),
     smtp_url: env.SMTP_URL!,
     mail_url: at(ports.mail),
     health_urls: {

@@ -106,6 +106,11 @@ test('the ledger is found in DATABASE_URL, else in up.json with its Temporal', (
     temporal: null,
   });
   expect(() => findLedger({ cwd: tmpdir(), env: {} })).toThrow('DATABASE_URL');
+  writeUp('.knockon', { ...up, schema: 'acme' });
+  expect(findLedger({ cwd, env: {} }).schema).toBe('acme');
+  expect(findLedger({ cwd, env: { KNOCKON_SCHEMA: 'own' } }).schema).toBe('own');
+  const elsewhere = { DATABASE_URL: 'postgres://env' };
+  expect(findLedger({ cwd, env: elsewhere }).schema).toBeUndefined();
 });
 
 test('a process without DATABASE_URL runs with what `npm start` gives to its own, but for ports and what is set; and says so', () => {
