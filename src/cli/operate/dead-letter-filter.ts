@@ -106,7 +106,7 @@ export async function chosenDeadLetters(
 export function paceOf({ perSecond }: { perSecond?: string }): { per_second?: number } {
   if (perSecond === undefined) return {};
   const pace = Number(perSecond);
-  if (!(pace > 0))
+  if (!(pace > 0 && Number.isFinite(pace)))
     throw new CommandError(
       `--per-second ${JSON.stringify(perSecond)} must be a number above 0`,
       EXIT.usage,

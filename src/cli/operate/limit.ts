@@ -141,7 +141,7 @@ export function limitText(
 function rateOf(text: string): Most {
   if (text === 'off') return text;
   const rate = Number(text.replace(/\/s$/, ''));
-  if (rate > 0) return rate;
+  if (rate > 0 && Number.isFinite(rate)) return rate;
   throw new InvalidArgumentError(
     'It must be a number above 0, or off; `knockon pause` lets nothing through.',
   );
