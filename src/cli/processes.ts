@@ -8,6 +8,7 @@ import type { Reader, Setting } from '../settings/setting.ts';
 import { type SettingName, settings, table } from '../settings/table.ts';
 import type { Running } from '../workers/process/process.ts';
 import { environmentHere } from './api/local-stack.ts';
+import { namesIn } from './terminal/arguments.ts';
 import { CommandError, EXIT, processTerminal, reported } from './terminal/output.ts';
 
 // The commands that are processes of a deployment. Each but `migrate` runs until a signal stops it.
@@ -42,7 +43,7 @@ export function workerCommand(program: Command): void {
   });
   const effects = worker
     .command('effects')
-    .option('--only <names>', 'run only these effects, separated by commas')
+    .option('--only <names>', 'run only these effects, separated by commas', namesIn('effect'))
     .option(
       '--from <module>',
       "run the effects that this file or folder exports instead of Knock-on's own",
@@ -58,7 +59,7 @@ export function workerCommand(program: Command): void {
     description: 'run effects, each on its own task queue, and register them',
     start: async (config, options) =>
       (await import('../workers/effects.ts')).start(config, {
-        only: namesIn(options.only),
+        only: options.only,
         from: options.from,
         concurrency: options.concurrency,
       }),
@@ -72,7 +73,7 @@ interface ProcessCommand {
 }
 
 interface ProcessOptions {
-  only?: string;
+  only?: string[];
   from?: string;
   concurrency?: number;
 }
@@ -228,9 +229,3 @@ function parseConcurrency(text: string): number {
   if (Number.isInteger(n) && n >= 1 && n <= 1000) return n;
   throw new InvalidArgumentError('It must be an integer from 1 to 1000.');
 }
-
-const namesIn = (names: string | undefined) =>
-  names
-    ?.split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import ms, { type StringValue } from 'ms';
 import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { parseDuration } from '../../text/duration.ts';
+import { momentAt, momentIn } from '../terminal/arguments.ts';
 import { CommandError, EXIT, warn } from '../terminal/output.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
 
@@ -112,18 +113,12 @@ export function parseFutureTime(text: string): string {
       EXIT.usage,
     );
   }
-  const fromNow =
-    /^\d/.test(text) && !text.includes('-') ? ms(text.trim() as StringValue) : undefined;
-  const at =
-    typeof fromNow === 'number' && Number.isFinite(fromNow)
-      ? Date.now() + fromNow
-      : Date.parse(text);
-  if (Number.isNaN(at) || (fromNow === undefined && !/T.*(Z|[+-]\d\d:\d\d)$/.test(text))) {
-    throw new CommandError(
-      `--until ${JSON.stringify(text)} must be a moment with its offset such as ` +
-        '2024-01-15T12:00:00Z, or from now such as 30m',
-      EXIT.usage,
-    );
-  }
-  return new Date(at).toISOString();
+  const fromNow = parseDuration(text);
+  const at = fromNow === undefined ? momentIn(text) : momentAt(Date.now() + fromNow);
+  if (at !== undefined) return at;
+  throw new CommandError(
+    `--until ${JSON.stringify(text)} must be a moment with its offset such as ` +
+      '2024-01-15T12:00:00Z, or from now such as 30m',
+    EXIT.usage,
+  );
 }

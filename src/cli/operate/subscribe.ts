@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { namesIn } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { oneLine } from '../terminal/visible.ts';
 import { addWorkspaceLimits, type WorkspaceLimitOptions, workspaceLimitOf } from './limit.ts';
@@ -49,7 +50,7 @@ export function subscribeCommand(program: Command): void {
     .option(
       '--on <types>',
       'event types or patterns (invoice.*), separated by commas, or "*"',
-      typesIn,
+      namesIn('event type'),
     )
     .option('--description <text>', 'one line: what it is good for')
     .addOption(
@@ -148,12 +149,6 @@ async function tryNow({ api, terminal, options }: Ops<SubscribeOptions>, name: s
   }
   return error === null ? EXIT.done : EXIT.failed;
 }
-
-const typesIn = (text: string): string[] =>
-  text
-    .split(',')
-    .map((type) => type.trim())
-    .filter(Boolean);
 
 function numberIn(text: string): number {
   const value = Number(text);

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import ms, { type StringValue } from 'ms';
+import { parseDuration } from '../../text/duration.ts';
 import { CommandError, EXIT } from './output.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -25,6 +25,18 @@ export const idsFrom =
   (where: string) =>
   (text: string, before: string[] = []): string[] => [...before, idFrom(where)(text)];
 
+/** Reads names that are separated by commas. @param what they are names of */
+export const namesIn =
+  (what: string) =>
+  (text: string): string[] => {
+    const names = text
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean);
+    if (names.length > 0) return names;
+    throw new InvalidArgumentError(`It names no ${what}.`);
+  };
+
 /**
  * A moment in the past: RFC 3339 with its offset, a day, or how long ago (`2h`, `3d`).
  *
@@ -33,11 +45,11 @@ export const idsFrom =
  * @throws CommandError
  */
 export function parsePastTime(option: string, text: string): string {
-  const ago = /^\d+(\.\d+)?\s*[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined;
-  if (typeof ago === 'number' && Number.isFinite(ago))
-    return new Date(Date.now() - ago).toISOString();
-  const isKnown = /^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text);
-  if (isKnown && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
+  const ago = parseDuration(text);
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
+  const at =
+    ago === undefined ? momentIn(isDay ? `${text}T00:00:00Z` : text) : momentAt(Date.now() - ago);
+  if (at !== undefined) return at;
   const wanted =
     'a moment with its offset such as 2024-01-15T12:00:00Z, a day such as 2024-01-15 (UTC), or ' +
     'how long ago such as 2h';
@@ -50,8 +62,25 @@ export function parsePastTime(option: string, text: string): string {
  * @returns RFC 3339, UTC
  */
 export function parseAhead(text: string): string {
-  const ahead = /^\d+(\.\d+)?\s*[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined;
-  if (typeof ahead === 'number' && Number.isFinite(ahead))
-    return new Date(Date.now() + ahead).toISOString();
+  const at = momentAt(Date.now() + (parseDuration(text) ?? Number.NaN));
+  if (at !== undefined) return at;
   throw new InvalidArgumentError('It must be a duration such as 30m, 2h or 30d.');
+}
+
+/**
+ * RFC 3339 with its offset, whose day there is: `2024-02-30` would be taken for the first of March.
+ *
+ * @returns the same in UTC; undefined where it is none
+ */
+export function momentIn(text: string): string | undefined {
+  const [, day] = /^(\d{4}-\d\d-\d\d)T.*(?:Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const isThere = day !== undefined && momentAt(Date.parse(`${day}T00:00Z`))?.startsWith(day);
+  return isThere ? momentAt(Date.parse(text)) : undefined;
+}
+
+/** RFC 3339, UTC; undefined beyond the years that it can say. */
+export function momentAt(milliseconds: number): string | undefined {
+  const at = new Date(milliseconds);
+  const text = Number.isNaN(at.getTime()) ? '' : at.toISOString();
+  return /^(?!0000)\d{4}-/.test(text) ? text : undefined;
 }

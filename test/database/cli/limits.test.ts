@@ -108,6 +108,7 @@ describe.each([
     ['--per-workspace-concurrency', '1001', 'a whole number from 1 to 1000, or off'],
     ['--per-workspace-rate', '0', 'a number above 0, or off'],
     ['--per-workspace-rate', 'many', 'a number above 0, or off'],
+    ['--per-workspace-rate', 'Infinity', 'a number above 0, or off'],
     ['--per-workspace-rate', '0.0001', 'per_second'],
   ])('%s %s', async (option, value, why) => {
     const { exitCode, err } = await knockon(...command, option, value);

@@ -27,3 +27,30 @@ it.each([
   const changes = api.requests.filter((one) => !/^GET |replays$/.test(one));
   expect(changes).toEqual([]);
 });
+
+it.each([
+  [['worker', 'effects', '--only', ','], /--only.* names no effect/],
+  [['worker', 'effects', '--only', ''], /--only.* names no effect/],
+  [
+    ['subscribe', 'crm', '--url', 'https://a.example/', '--on', ' , '],
+    /--on.* names no event type/,
+  ],
+])('knockon %j is wrong usage: a list without a name', async (words, reason) => {
+  const { exitCode, out, err } = await runCommand(words);
+  expect([exitCode, out]).toEqual([2, '']);
+  expect(err).toMatch(reason);
+});
+
+it.each([['Infinity'], ['1e999'], ['-Infinity'], ['NaN']])(
+  'knockon limit refuses %s: in JSON it is null, which takes the limit off',
+  async (rate) => {
+    const { exitCode, err } = await runCommand(['limit', 'search', '--', rate]);
+    expect([exitCode, err]).toEqual([2, expect.stringContaining('a number above 0, or off')]);
+  },
+);
+
+it('a time from now that no calendar has is told so, and not as an error nobody foresaw', async () => {
+  const words = ['emit', 'a.b', '{}', '--workspace', 'w', '--in', '9999999y'];
+  const { exitCode, err } = await runCommand(words);
+  expect([exitCode, err]).toEqual([2, expect.stringContaining('a duration such as 30m')]);
+});
