@@ -7,6 +7,16 @@ export interface Host {
 /** A database's URL with several hosts, as libpq takes it: scheme and user, hosts, the rest. */
 const parts = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/;
 
+/** Whether user, password and path are percent-encoded as they must be. */
+export function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether it is `postgres://user:password@host:5432/database`, with one host or several
  * (`@one:5432,two:5433/`).
@@ -16,6 +26,7 @@ export function isDatabaseUrl(text: string): boolean {
   const each = hosts?.split(',') ?? [];
   return (
     each.length > 0 &&
+    isDecodable(text) &&
     each.every(
       (host) => (host !== '' || each.length === 1) && URL.canParse(`${before}${host}${rest}`),
     )

@@ -197,8 +197,8 @@ async function databaseUrl(): Promise<string> {
   return KNOCKON_DATABASE_DIRECT_URL ?? DATABASE_URL;
 }
 
-/** Tells a failure of what a process needs without a stack. */
-function explained(error: unknown, config?: Config): never {
+/** Tells a failure of what a process needs without a stack. @throws CommandError */
+export function explained(error: unknown, config?: Config): never {
   const { name: ours } = error as Error;
   const cause =
     error instanceof Error && error.cause instanceof Error && ours !== 'MigrationError'
@@ -209,6 +209,12 @@ function explained(error: unknown, config?: Config): never {
     port !== undefined && port === config?.KNOCKON_METRICS_PORT
       ? 'KNOCKON_METRICS_PORT'
       : 'KNOCKON_PORT';
+  if (isElsewhere(cause, config?.KNOCKON_HOST))
+    throw new CommandError(
+      `KNOCKON_HOST is ${JSON.stringify(config?.KNOCKON_HOST)}: it must be an address of this ` +
+        `machine (${code})`,
+      badConfig,
+    );
   if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
   if (name === 'EffectModuleError') throw new CommandError(`--from: ${message}`, EXIT.usage);
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
@@ -221,6 +227,23 @@ function explained(error: unknown, config?: Config): never {
   const reason = safeReason(cause);
   throw new CommandError(
     `Could not start: ${reason.includes(code) ? reason : `${reason} (${code})`}`,
+  );
+}
+
+/** Whether the address that we are to listen on is nowhere, or another machine's. */
+function isElsewhere(error: unknown, host: string | undefined): boolean {
+  const {
+    code = '',
+    hostname,
+    address,
+  } = error as NodeJS.ErrnoException & {
+    hostname?: string;
+    address?: string;
+  };
+  return (
+    host !== undefined &&
+    [hostname, address].includes(host) &&
+    ['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'].includes(code)
   );
 }
 

@@ -1,7 +1,7 @@
 import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { otherSchema } from './database.ts';
-import { ConfigError, cantBeUsed, problemOf, variablesOf } from './problems.ts';
+import { ConfigError, cantBeUsed, isDockerLink, problemOf, variablesOf } from './problems.ts';
 import { otherVariables, type SettingName, settings, table } from './table.ts';
 import { isTemporals, readTemporal, type TemporalSettings } from './temporal-profile.ts';
 
@@ -80,7 +80,8 @@ function keyedBy(deployment: string | undefined, redisUrl: string | undefined): 
 function* unknownVariables(env: Record<string, string | undefined>): Generator<string> {
   const known = [...settings, ...Object.keys(otherVariables)];
   for (const name of Object.keys(env)) {
-    if (/^(KNOCKON|TEMPORAL)_/.test(name) && !known.includes(name) && !isTemporals(name))
+    if (!/^(KNOCKON|TEMPORAL)_/.test(name) || known.includes(name)) continue;
+    if (!isTemporals(name) && !isDockerLink(name, env[name]))
       yield `${name} is not a setting of Knock-on; did you mean ${closest(name, known)}?`;
   }
 }

@@ -87,6 +87,7 @@ export const notifications = {
     'Knock-on <notifications@knockon.example>',
     'must be an address, with or without a name',
     { readBy: ['worker effects'], means: 'The sender of e-mails.' },
+    (text) => /^(?:[^<>\p{Cc}]*<[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+)$/u.test(text.trim()),
   ),
   KNOCKON_NOTIFY_AGE: durationOrOff(
     '24h',

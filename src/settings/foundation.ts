@@ -46,23 +46,32 @@ export const database = {
   ),
 };
 
+/** A line end of the file that it was read from, or a blank, is no part of a key. */
+const isKey = (text: string, least: number) =>
+  text.length >= least && text === text.trim() && !/\p{Cc}/u.test(text);
+const bare = 'without line ends, and without blanks around them';
+
 export const secrets = {
   KNOCKON_SECRET: requiredText(
-    'must have 32 characters or more, such as from `openssl rand -base64 32`',
-    (text) => text.length >= 32,
+    `must have 32 characters or more, ${bare}, such as from \`openssl rand -base64 32\``,
+    (text) => isKey(text, 32),
     {
       readBy: everyProcess,
       means: 'Seals webhook secrets and keys the audit chain.',
       more: 'All processes need the same. What one secret sealed, another cannot read.',
     },
   ),
-  KNOCKON_ADMIN_KEY: checkedText('must have 16 characters or more', (text) => text.length >= 16, {
-    readBy: ['api'],
-    means: "The operator's key. Unset: no workspace can be made.",
-    more:
-      'Make it random, such as with `openssl rand -base64 24`. ' +
-      'The right key is accepted however many wrong ones came before.',
-  }),
+  KNOCKON_ADMIN_KEY: checkedText(
+    `must have 16 characters or more, ${bare}`,
+    (text) => isKey(text, 16),
+    {
+      readBy: ['api'],
+      means: "The operator's key. Unset: no workspace can be made.",
+      more:
+        'Make it random, such as with `openssl rand -base64 24`. ' +
+        'The right key is accepted however many wrong ones came before.',
+    },
+  ),
 };
 
 /** The names of queues and workflows begin with these where there is no deployment name. */

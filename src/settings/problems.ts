@@ -27,6 +27,13 @@ export function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
+/**
+ * What Docker's links tell beside addresses: the names of both containers, and the environment of
+ * the other.
+ */
+export const isDockerLink = (name: string, value = ''): boolean =>
+  /_ENV_/.test(name) || (name.endsWith('_NAME') && /^\/[^/]+\/[^/]+$/.test(value));
+
 /** @param problems a sentence for each variable that is wrong */
 export const cantBeUsed = (problems: string[]) =>
   new ConfigError(`The configuration can't be used:\n${problems.map((p) => `  ${p}`).join('\n')}`);

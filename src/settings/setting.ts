@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
+import { isDecodable } from '../database-url.ts';
 import { parseDuration } from '../text/duration.ts';
 
 /** What schemas are made with. It is an argument: the help tells of settings without loading it. */
@@ -151,7 +152,7 @@ const within = (n: number, min: number, max: number) =>
 export const optionalUrl = (protocols: string[], example: string, about: About) =>
   checkedText(
     `must be a URL such as ${example}`,
-    (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+    (text) => URL.canParse(text) && isDecodable(text) && protocols.includes(new URL(text).protocol),
     about,
   );
 

@@ -1,5 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explained } from '../../src/cli/processes.ts';
 import { readConfig } from '../../src/settings/config.ts';
+import { CERTIFICATE, KEY, OTHER_KEY } from '../harness/certificates.ts';
 
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };
 const read = (env: Record<string, string>) => readConfig({ ...required, ...env });
@@ -76,4 +81,99 @@ test('a window of a quota is no longer than a timer can wait', () => {
   for (const value of ['5/25d', '5/9999999y', `5/${'9'.repeat(120)}s`])
     expect(told('KNOCKON_RATE_LIMIT', value)).toContain('from 1s to 24d');
   expect(told('KNOCKON_RATE_LIMIT', '5/24d')).toBeUndefined();
+});
+
+describe('a setting that can not work', () => {
+  test.each([
+    ['DATABASE_URL', 'postgres://u:p%zz@localhost/knockon', 'it must be a URL'],
+    ['KNOCKON_DATABASE_DIRECT_URL', 'postgres://u:p%zz@localhost/knockon', 'it must be a URL'],
+    ['REDIS_URL', 'redis://u:p%zz@localhost', 'it must be a URL'],
+    ['KNOCKON_SECRET', `${'x'.repeat(32)}\n`, 'without line ends'],
+    ['KNOCKON_ADMIN_KEY', `${'x'.repeat(16)}\n`, 'without line ends'],
+    ['KNOCKON_ADMIN_KEY', ` ${'x'.repeat(16)}`, 'without blanks around them'],
+    ['MAIL_FROM', 'nonsense', 'it must be an address'],
+    ['MAIL_FROM', 'A <a@example.com>\nBcc: b@example.com', 'it must be an address'],
+    ['TEMPORAL_ADDRESS', 'localhost:99999', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', 'localhost:0', 'it must be host:port'],
+    ['TEMPORAL_TLS_SERVER_CA_CERT_DATA', 'garbage', 'must be certificates in PEM'],
+    ['TEMPORAL_TLS_SERVER_NAME', 'bad name', 'must be a host name'],
+  ])('%s of %j is refused, named, and told what it must be', (name, value, must) => {
+    const line = told(name, value);
+    expect(line).toMatch(new RegExp(`^${name} `));
+    expect(line).toContain(must);
+    if (/URL|KEY|SECRET/.test(name)) expect(line).not.toContain(value.trim());
+  });
+
+  test.each([
+    ['CERT', { CERT: 'x', KEY }, 'must be a certificate in PEM'],
+    ['KEY', { CERT: CERTIFICATE, KEY: 'y' }, 'must be a private key in PEM'],
+    ['KEY', { CERT: CERTIFICATE, KEY: OTHER_KEY }, "it is another's"],
+  ])('the %s of a client for Temporal is refused, and not shown', (what, pair, must) => {
+    const env = {
+      TEMPORAL_TLS_CLIENT_CERT_DATA: pair.CERT,
+      TEMPORAL_TLS_CLIENT_KEY_DATA: pair.KEY,
+    };
+    expect(() => read(env)).toThrow(
+      new RegExp(`^ {2}TEMPORAL_TLS_CLIENT_${what}_DATA must .*${must}|${must}`, 'm'),
+    );
+    expect(() => read(env)).not.toThrow(/BEGIN/);
+  });
+
+  test.each(['me@localhost', 'Knock-on <a@example.com>', '"A, B" <a@example.com>'])(
+    'MAIL_FROM may be %s',
+    (value) => expect(told('MAIL_FROM', value)).toBeUndefined(),
+  );
+
+  test.each(['nonsense', '203.0.113.7'])('KNOCKON_HOST of %s ends with 78', (host) => {
+    const code = host === 'nonsense' ? 'ENOTFOUND' : 'EADDRNOTAVAIL';
+    const error = Object.assign(new Error('listen'), { code, hostname: host, address: host });
+    expect(() => explained(error, read({ KNOCKON_HOST: host }))).toThrow(
+      expect.objectContaining({
+        message: `KNOCKON_HOST is "${host}": it must be an address of this machine (${code})`,
+        exitCode: 78,
+      }),
+    );
+  });
+});
+
+describe("a profile of Temporal's own commands", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'knockon-profiles-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test.each([
+    ['[profile.default]\naddress = "x:1"\n[profile.default', "can't be used"],
+    ['[profile.default]\nadress = "x:1"\n', 'profile.default: adress'],
+    ['[profile.default.tls]\ndisabled = "no"\n', 'must be true or false'],
+    ['[profile.default.tls]\ndisable = true\n', 'profile.default.tls: disable'],
+  ])('is refused by the name of its file where it holds %j', (text, reason) => {
+    const path = join(folder, 'temporal.toml');
+    writeFileSync(path, text);
+    const line = told('TEMPORAL_CONFIG_FILE', path);
+    expect(line).toContain(`TEMPORAL_CONFIG_FILE (${JSON.stringify(path)})`);
+    expect(line).toContain(reason);
+  });
+
+  test('that is not there is named, with where it was looked for', () => {
+    const path = join(folder, 'temporal.toml');
+    writeFileSync(path, '[profile.default]\naddress = "x:1"\n');
+    expect(() => read({ TEMPORAL_CONFIG_FILE: path, TEMPORAL_PROFILE: 'nope' })).toThrow(
+      `TEMPORAL_PROFILE is "nope": Profile 'nope' not found in config data, in ` +
+        `TEMPORAL_CONFIG_FILE (${JSON.stringify(path)})`,
+    );
+  });
+});
+
+test("what Docker's links put into the environment is nobody's setting", () => {
+  const links = {
+    KNOCKON_NAME: '/web/knockon',
+    KNOCKON_ENV_PATH: '/bin',
+    KNOCKON_PORT: 'tcp://172.17.0.2:3000',
+    TEMPORAL_NAME: '/web/temporal',
+    TEMPORAL_ENV_LANG: 'C',
+  };
+  expect(read(links)).toEqual(read({}));
+  expect(told('KNOCKON_NAME', 'web')).toContain('is not a setting');
 });

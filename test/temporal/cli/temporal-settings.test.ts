@@ -10,6 +10,7 @@ import { environmentFor } from '../../../src/local/launcher/environment.ts';
 import { readConfig } from '../../../src/settings/config.ts';
 import { lazyConnection } from '../../../src/transport/temporal/transport.ts';
 import { connectWorker } from '../../../src/workers/temporal-runtime.ts';
+import { CERTIFICATE, KEY } from '../../harness/certificates.ts';
 
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };
 const read = (env: Record<string, string>) => readConfig({ ...required, ...env }).temporal;
@@ -79,22 +80,22 @@ describe('how Temporal is reached', () => {
   });
 
   test('may be by a certificate of our own', () => {
-    const [cert, key] = [file('client.pem', 'the certificate'), file('client.key', 'its key')];
+    const [cert, key] = [file('client.pem', CERTIFICATE), file('client.key', KEY)];
     const env = {
       TEMPORAL_TLS_CLIENT_CERT_PATH: cert,
       TEMPORAL_TLS_CLIENT_KEY_PATH: key,
-      TEMPORAL_TLS_SERVER_CA_CERT_DATA: 'the CA',
+      TEMPORAL_TLS_SERVER_CA_CERT_DATA: CERTIFICATE,
       TEMPORAL_TLS_SERVER_NAME: 'temporal.internal',
     };
     const { tls } = read(env);
     const text = (bytes: unknown) => Buffer.from(bytes as Uint8Array).toString();
     if (typeof tls !== 'object' || !tls?.clientCertPair) throw new Error('there is no certificate');
     expect([text(tls.clientCertPair.crt), text(tls.clientCertPair.key)]).toEqual([
-      'the certificate',
-      'its key',
+      CERTIFICATE,
+      KEY,
     ]);
     expect([text(tls.serverRootCACertificate), tls.serverNameOverride]).toEqual([
-      'the CA',
+      CERTIFICATE,
       'temporal.internal',
     ]);
   });

@@ -1,0 +1,29 @@
+// For tests alone: nothing is protected by them.
+
+/** A client's certificate, signed by itself. */
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBijCCAS+gAwIBAgIUJpDQ2CymyqIm8Oee8QU0q8bcx5cwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOY2xpZW50LmV4YW1wbGUwIBcNMjYxMTMwMjA1OTI1WhgPMjEy
+NjExMDYyMDU5MjVaMBkxFzAVBgNVBAMMDmNsaWVudC5leGFtcGxlMFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAES4y7/BBVJ1PLuwscGhnwj8Up4pyhptlQcIUECZDK
+3Ak6USeqzusI1Z+7AzFIS1Glm7UooZz2CF3os5KXg/NmWaNTMFEwHQYDVR0OBBYE
+FKzni0uhJa/iIhrMcpJPd6Ncje8ZMB8GA1UdIwQYMBaAFKzni0uhJa/iIhrMcpJP
+d6Ncje8ZMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhALGcNh6C
+ktNndknchGrzeM9Esd1Yi0tGtTEGIUZyP6JyAiEA6MxT+MR/cdjqRp2ZLV4YS/3M
+xdw+U47HGOOIszpnjQI=
+-----END CERTIFICATE-----
+`;
+
+/** Its key. */
+export const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgw0fSwhwkH0d8nyQi
+Qk8gYPHJJtkmKuYFTI0CKLrJaIChRANCAARLjLv8EFUnU8u7CxwaGfCPxSninKGm
+2VBwhQQJkMrcCTpRJ6rO6wjVn7sDMUhLUaWbtSihnPYIXeizkpeD82ZZ
+-----END PRIVATE KEY-----
+`;
+
+/** The key of another. */
+export const OTHER_KEY = `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIOdcTRLJilkKu9hAvDI633hhyHVeKH3YWteaOFn+0Nhg
+-----END PRIVATE KEY-----
+`;
