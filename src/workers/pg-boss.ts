@@ -147,7 +147,7 @@ function callOf(
 ): ProcessJobOptions['call'] {
   type Beside = [signal: AbortSignal, attempt: number];
   return compose<Beside>(
-    [presence.counted(slot.effect.name, slots.working), metrics.measured(slot.effect.name)],
+    [presence.counted(slot.effect, slots.working), metrics.measured(slot.effect.name)],
     (call, signal, attempt) =>
       answer(slot.effect, database.db, call, signal, { ...shared.options, slots, attempt }),
   );

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
+import type { Effect } from '../activities/runtime/effect.ts';
 import type { Database } from '../db/client.ts';
 import { readMark } from '../ops/status/workers.ts';
 import type { Config } from '../settings/config.ts';
@@ -41,6 +42,7 @@ async function clockAhead(pg: Sql): Promise<number> {
 }
 
 interface Tally {
+  queue: string;
   concurrency: number;
   running: number;
   done: number;
@@ -97,9 +99,12 @@ export class Presence {
   }
 
   /** Counts the calls of an effect. @param concurrency most of them at once */
-  counted<Beside extends unknown[] = []>(effect: string, concurrency: number): Middleware<Beside> {
-    const tally = { concurrency, running: 0, done: 0, failed: 0 };
-    this.#tallies.set(effect, tally);
+  counted<Beside extends unknown[] = []>(
+    { name, task_queue: queue }: Pick<Effect, 'name' | 'task_queue'>,
+    concurrency: number,
+  ): Middleware<Beside> {
+    const tally = { queue, concurrency, running: 0, done: 0, failed: 0 };
+    this.#tallies.set(name, tally);
     return (next) =>
       async (call, ...beside) => {
         tally.running += 1;
@@ -149,7 +154,10 @@ export class Presence {
     const { pg, kind, version } = this.#options;
     const tallies = [...this.#tallies];
     const effects = Object.fromEntries(
-      tallies.map(([name, { concurrency, running }]) => [name, { concurrency, running }]),
+      tallies.map(([name, { queue, concurrency, running }]) => [
+        name,
+        { queue, concurrency, running },
+      ]),
     );
     const ahead = await clockAhead(pg);
     await pg`

@@ -149,7 +149,7 @@ function activityOf(slot: EffectSlot, slots: CallSlots, shared: Shared, hosted: 
   const { effect } = slot;
   return compose(
     [
-      presence.counted(effect.name, slots.working),
+      presence.counted(effect, slots.working),
       metrics.measured(effect.name),
       shared.coalesced,
       oneSuspectAtATime(shared.quarantines.of(effect), shared.tellBeat),

@@ -3,7 +3,7 @@ import { stalePauses } from '../controls/stale-pauses.ts';
 import { counted } from '../operations/counted.ts';
 import { howToStart } from '../status/how-to-start.ts';
 import { isFresh, type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
-import { markIn, readMark, readWorkers } from '../status/workers.ts';
+import { type Beat, markIn, readMark, readWorkers } from '../status/workers.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
@@ -19,18 +19,37 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
       ),
     ];
   const alone = all.filter(({ workers }) => workers === 0);
+  const elsewhere = otherQueues(alone, await readWorkers(patient.database.pg));
   const effects =
     alone.length === 0
       ? pass('workers', `each of ${counted(all.length, 'subscriber')} has a worker`)
       : fail(
           'workers',
-          `nobody takes the calls of ${alone.map(({ name }) => name).join(', ')}: its events wait`,
-          remedyFor(alone),
+          `nobody takes the calls of ${alone.map(({ name }) => name).join(', ')}: its events wait` +
+            (elsewhere.length > 0 ? `; ${elsewhere.join('; ')}` : ''),
+          elsewhere.length > 0 ? ONE_DEPLOYMENT : remedyFor(alone),
         );
   const { workflowQueue } = patient.queues;
   return workflowQueue === undefined
     ? [effects]
     : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
+}
+
+const ONE_DEPLOYMENT =
+  'A process with another KNOCKON_DEPLOYMENT has registered it: all processes need the same. Stop ' +
+  'that process and start the workers again: they register their own queues.';
+
+/** Of those without a worker on their queue: where workers of ours look for their calls. */
+function otherQueues(alone: SubscriberStatus[], beats: Beat[]): string[] {
+  const alive = beats.filter((beat) => beat.alive);
+  return alone.flatMap(({ name, task_queue }) => {
+    const queues = new Set(alive.flatMap(({ effects }) => effects[name]?.queue ?? []));
+    queues.delete(task_queue);
+    const others = [...queues].join(', ');
+    return queues.size === 0
+      ? []
+      : [`the calls of ${name} go to ${task_queue}, and its workers take them from ${others}`];
+  });
 }
 
 /** Those that our workers host are started by one command. */

@@ -99,6 +99,13 @@ function inWords(s: SubscriberStatus, f: Found): { advice: string; command: stri
       command: `knockon limit ${s.name} off`,
     };
   }
+  if (f.slots <= f.concurrency && !f.isBusy)
+    return {
+      advice:
+        'Its workers have done nothing in the last minute: see `knockon doctor`, and ask again in ' +
+        'a minute.',
+      command: null,
+    };
   if (f.slots <= f.concurrency)
     return {
       advice: `Its workers get it done within ${f.seconds} s: nothing is to be changed.`,

@@ -290,7 +290,7 @@ export async function subscriberStatuses(
   ]);
   return rows.map((row, i) => {
     const state = states[i] ?? null;
-    const processes = workersOf(row.name, beats, state?.pollers ?? []);
+    const processes = workersOf(row, beats, state?.pollers ?? []);
     const backlog = backlogs.get(row.name);
     const { rate = 0, error_rate = 0 } = rates.get(row.name) ?? {};
     return {
@@ -341,18 +341,21 @@ function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'wo
  * Ours say so in Postgres, until they say good-bye; those in other languages are known by their
  * asking the queue.
  */
-function workersOf(name: string, beats: Beat[], pollers: Poller[]): WorkerState[] {
+function workersOf({ name, task_queue }: Row, beats: Beat[], pollers: Poller[]): WorkerState[] {
   const known = new Set(beats.map(({ identity }) => identity));
-  const ours = beats.filter(({ alive, effects }) => alive && effects[name]);
+  const ours = beats.flatMap(({ alive, effects: { [name]: hosted }, ...beat }) =>
+    alive && hosted && (hosted.queue ?? task_queue) === task_queue ? [{ ...beat, ...hosted }] : [],
+  );
   const others = pollers.filter(
     (poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null,
   );
   return [
-    ...ours.map(({ identity, version, seen_at, effects }) => ({
+    ...ours.map(({ identity, version, seen_at, concurrency, running }) => ({
       identity,
       version,
       seen_at: seen_at.toISOString(),
-      ...effects[name]!,
+      concurrency,
+      running,
     })),
     ...others.map(({ identity, seen_at }) => ({
       identity,

@@ -8,7 +8,8 @@ export interface Beat {
   version: string;
   host: string;
   pid: number;
-  effects: Record<string, { concurrency: number; running: number }>;
+  /** `queue`: where it takes the calls from; a worker of before does not say. */
+  effects: Record<string, { queue?: string; concurrency: number; running: number }>;
   started_at: Date;
   seen_at: Date;
   /** How far its clock is ahead of the database's, in ms; null where it has not said. */

@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import { checkWorkers } from '../../../src/ops/doctor/subscribers.ts';
 import { ABSENT } from '../api/openapi-operations.ts';
 import { OPERATOR, request, useApi } from '../api/test-api.ts';
 
@@ -361,6 +362,40 @@ it('a subscriber without workers, or whose tries fail, is not well, whatever ope
   }
   for (const table of ['effect_rates', 'workers', 'subscribers'])
     await pg`delete from knockon.${pg(table)}`;
+});
+
+it('workers of a subscriber that take calls from another queue than its own are none of its workers, and the doctor says so', async () => {
+  const { pg } = api.database;
+  const spec = { event_types: ['*'], activity: 'search', batch: 1, timeout_ms: 1, retry: '{}' };
+  await pg`insert into knockon.subscribers ${pg({ name: 'search', ...spec, task_queue: 'tb.effects.search' })}`;
+  const beat = { identity: '1@here/effects', kind: 'effects', version: '1', host: 'here', pid: 1 };
+  const hosts = (queue: string) => ({ search: { queue, concurrency: 1, running: 0 } });
+  const found = async (queue: string) => {
+    await pg`delete from knockon.workers`;
+    await pg`insert into knockon.workers ${pg({ ...beat, effects: pg.json(hosts(queue)) as never })}`;
+    const { health, workers } = await look('subscribers/search');
+    const queues = {
+      steeredBy: 'workers',
+      describe: async () => ({ pollers: [], calls: 0, age_seconds: 0, rate: null }),
+    };
+    const [finding] = await checkWorkers({ database: api.database, queues } as never);
+    return { health, workers, finding };
+  };
+  expect(await found('tb.effects.search')).toMatchObject({
+    ...{ health: 'ok', workers: 1 },
+    finding: { ok: true },
+  });
+  expect(await found('effects.search')).toMatchObject({
+    ...{ health: 'down', workers: 0 },
+    finding: {
+      ok: false,
+      detail: expect.stringContaining(
+        'the calls of search go to tb.effects.search, and its workers take them from effects.search',
+      ),
+      remedy: expect.stringContaining('KNOCKON_DEPLOYMENT'),
+    },
+  });
+  for (const table of ['workers', 'subscribers']) await pg`delete from knockon.${pg(table)}`;
 });
 
 it('what is not there answers 404', async () => {

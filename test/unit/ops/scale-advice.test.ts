@@ -46,6 +46,7 @@ describe('the advice how many workers a subscriber needs', () => {
       'knockon worker effects --only search --concurrency 22',
     ],
     [{ backlog: 60 }, 'Its workers get it done within 60 s', null],
+    [{ backlog: 60, rate: 0 }, 'Its workers have done nothing in the last minute', null],
   ])('of %j begins with %j', (rest, beginning, command) => {
     const advice = adviseScale(subscriber(rest), 10, 60);
     expect(advice.advice).toMatch(new RegExp(`^${beginning}`));
