@@ -20,7 +20,7 @@ export const database = {
     readBy: everyProcess,
     means: 'Where Postgres is, or a pooler before it.',
     more:
-      'Postgres 15 to 18. The pooler, such as pgbouncer, may use any mode. ' +
+      'Postgres 15 to 18. The pooler, such as pgbouncer, must use session or transaction mode. ' +
       'The URL may name several hosts: `@one:5432,two:5432/`. ' +
       'The first host that takes connections and writes is used.',
   }),
