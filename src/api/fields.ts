@@ -38,6 +38,12 @@ function withoutHidden(value: string, context: z.RefinementCtx): void {
     });
 }
 
+/** Text of several lines in which everything is seen, and nothing turns the text around it. */
+export const visibleText = (min: number, max: number) =>
+  text(min, max).superRefine((value, context) =>
+    withoutHidden(value.replaceAll(/[\n\r\t]/g, ' '), context),
+  );
+
 /**
  * A name of 1 to 255 characters on one line; spaces around it are taken off. What nobody sees, or
  * what turns the text around it, is refused: two names that look alike would be two people. For the

@@ -47,6 +47,8 @@ const EACH_INVISIBLE = new RegExp(INVISIBLE, 'gu');
  * such as `U+202E`; undefined where there is none.
  */
 export function invisibleIn(name: string): string | undefined {
+  // Braille has a blank, by right between its letters alone.
+  if (/^[\s\u2800]*\u2800[\s\u2800]*$/.test(name)) return 'U+2800';
   if (!INVISIBLE.test(name)) return undefined;
   const [found] = INVISIBLE.exec(withoutBelonging(name)) ?? [];
   return found && `U+${found.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { EndpointRow } from '../../db/change-endpoint.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { text, timestamp, uuid } from '../fields.ts';
+import { text, timestamp, uuid, visibleText } from '../fields.ts';
 import { invalid } from '../problem.ts';
 
 export const url = text(1, 2048)
@@ -48,7 +48,7 @@ export async function checkEventTypes(
   );
 }
 
-const description = text(0, 1000)
+const description = visibleText(0, 1000)
   .nullish()
   .openapi({ type: ['string', 'null'], example: 'The order system' });
 export const maxPerSecond = z

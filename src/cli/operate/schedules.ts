@@ -4,6 +4,7 @@ import type { ScheduleInFull, ScheduleRun, ScheduleView } from '../../ops/schedu
 import type { Run } from '../../ops/schedules/runs.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
+import { parsePastTime } from '../terminal/arguments.ts';
 import { defaultVerb } from '../terminal/default-verb.ts';
 import { table } from '../terminal/table.ts';
 import { oneLine } from '../terminal/visible.ts';
@@ -53,7 +54,10 @@ export function schedulesCommand(program: Command): void {
   operates(one(schedules, 'trigger', 'emit a run at once, also while it is paused'), trigger);
   operates(
     one(schedules, 'backfill', 'emit runs that were missed or skipped, each once')
-      .requiredOption('--from <moment>', 'runs due then or later, such as 2024-01-15T12:00:00Z')
+      .requiredOption(
+        '--from <moment>',
+        'runs due then or later: 2024-01-15T12:00:00Z, or 2h for two hours ago',
+      )
       .option('--to <moment>', 'runs due then or before (default: now)'),
     backfill,
   );
@@ -145,7 +149,12 @@ async function backfill(
   const sent = await ops.api.send<{ due: number; emitted: Run[] }>(
     'POST',
     pathOf(name, 'backfill'),
-    { body: { from, to } },
+    {
+      body: {
+        from: parsePastTime('--from', from),
+        to: to === undefined ? undefined : parsePastTime('--to', to),
+      },
+    },
   );
   const { due, emitted } = sent.body;
   const before = due - emitted.length;

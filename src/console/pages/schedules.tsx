@@ -29,7 +29,7 @@ export function SchedulesPage() {
             </List>
           ) : (
             <Empty title="No schedule yet">
-              `knockon schedule` has an event emitted again and again.
+              <code>knockon schedule</code> has an event emitted again and again.
             </Empty>
           )
         }

@@ -207,6 +207,9 @@ describe('a name or an author', () => {
           character,
           false,
         ]);
+    for (const blank of ['\u2800', '\u2800 \u2800'])
+      expect(name.safeParse(blank).success).toBe(false);
+    expect(name.safeParse('\u2801\u2800\u2803').success).toBe(true);
     const answer = await api.post(await api.channel(), { author: 'ada\u202egro.elpmaxe' });
     expect(answer).toMatchObject({
       status: 422,
@@ -230,4 +233,20 @@ test('text is counted in code points at both ends', () => {
     two.safeParse('😀😀😀').success,
   ]).toEqual([false, true, true]);
   expect([two.safeParse('abcd').success, two.safeParse('😀😀😀a').success]).toEqual([false, false]);
+});
+
+test('what an endpoint says of itself may have several lines, and nothing that is hidden or turns text round', async () => {
+  const make = (description: string) =>
+    api.call('POST', '/v1/endpoints', {
+      body: { url: 'https://example.com/', event_types: ['message.created'], description },
+    });
+  expect(await make('Orders\n\tof the shop')).toMatchObject({ status: 201 });
+  for (const [text, found] of [
+    ['a\u202eb', 'U+202E'],
+    ['a\u001b[31mb', 'U+001B'],
+  ] as const)
+    expect(await make(text)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'description', message: expect.stringContaining(found) }] },
+    });
 });

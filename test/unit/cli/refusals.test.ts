@@ -54,3 +54,15 @@ it('a time from now that no calendar has is told so, and not as an error nobody 
   const { exitCode, err } = await runCommand(words);
   expect([exitCode, err]).toEqual([2, expect.stringContaining('a duration such as 30m')]);
 });
+
+it('knockon schedules backfill takes a time ago, as replay and failed do, and refuses what is none', async () => {
+  const env = { KNOCKON_API_URL: api.url, KNOCKON_ADMIN_KEY: api.key };
+  api.answers['POST /v1/ops/schedules/daily/backfill'] = { due: 0, emitted: [] };
+  const backfill = (from: string) =>
+    runCommand(['schedules', 'backfill', 'daily', '--from', from], env);
+  expect(await backfill('1h')).toMatchObject({ exitCode: 0, err: '' });
+  expect(await backfill('soon')).toMatchObject({
+    exitCode: 2,
+    err: expect.stringContaining('--from "soon" must be a moment'),
+  });
+});
