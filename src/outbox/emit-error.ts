@@ -37,10 +37,6 @@ const known: Record<string, { problem: string; hint: string }> = {
     problem: 'the transaction is read-only, or the server takes no writes',
     hint: 'Emit in a transaction that may write',
   },
-  '22008': {
-    problem: '`deliverAt` is on a day, or at a time, that does not exist',
-    hint: 'Pass a Date, or a text such as 2027-01-31T09:00:00Z',
-  },
   '42501': {
     problem: 'the role of this connection may not emit',
     hint: 'Let an administrator run: grant knockon_emitter to ROLE',
@@ -70,6 +66,9 @@ const isClosing = new RegExp(
 
 /** What was said, between what libraries put before it, and what our own client puts behind it. */
 const told = /events\[0\](?::| is malformed:) (.*?)(?: \(SQLSTATE \w+\))?$/s;
+
+/** What SQL says of a `deliverAt` that no calendar has, such as the 30th of February. */
+const isNoMoment = /^`deliver_at` is no moment/;
 
 /** What members of an event are called in TypeScript, where that is not as in SQL. */
 const inTypeScript: Record<string, string> = {
@@ -104,7 +103,10 @@ export function explainFailure(error: unknown): unknown {
   const ours = found.find(({ code }) => /^KN\d{3}$/.test(code));
   if (ours) {
     const [, problem = ours.message] = told.exec(ours.message) ?? [];
-    const about = { code: ours.code, detail: named(ours.detail), hint: named(ours.hint) };
+    const hint = isNoMoment.test(problem)
+      ? 'Pass a Date, or a text that names a day and a time that exist'
+      : named(ours.hint);
+    const about = { code: ours.code, detail: named(ours.detail), hint };
     return new EmitError(named(problem), { ...about, cause: error });
   }
   const [first] = found.filter(({ code }) => code in known);

@@ -1,12 +1,14 @@
 import postgres from 'postgres';
 import { expect, it } from 'vitest';
-import { isSchemaName } from '../../../src/db/own-schema.ts';
+import { isSchemaName, useSchema } from '../../../src/db/own-schema.ts';
+import { readDatabaseSettings } from '../../../src/settings/database.ts';
 import { emptyDatabase, freshDatabase } from '../../harness/database.ts';
 import { runCommand } from '../../whole/cli/run-in-process.ts';
 
 const schemasOf = async (url: string) => {
   const pg = postgres(url, { max: 1 });
-  const rows = await pg`select nspname as name from pg_namespace where nspname = 'knockon'`;
+  const rows = await pg`select nspname as name from pg_namespace 
+    where nspname in ('knockon', 'acme')`;
   await pg.end();
   return rows.map(({ name }) => name);
 };
@@ -25,17 +27,17 @@ it.each(malformed)('knockon migrate and verify refuse KNOCKON_SCHEMA=%s', async 
   expect(await schemasOf(url)).toEqual([]);
 });
 
-it('a name that this process was not started with is refused', async () => {
+it('the schema is made that the environment names', async () => {
   const url = await emptyDatabase();
-  const { exitCode, err } = await runCommand(['migrate'], {
-    DATABASE_URL: url,
-    KNOCKON_SCHEMA: 'acme',
-  });
-  expect({ exitCode, err }).toEqual({
-    exitCode: 78,
-    err: expect.stringContaining('this process was started with "knockon"'),
-  });
-  expect(await schemasOf(url)).toEqual([]);
+  const env = { DATABASE_URL: url, KNOCKON_SCHEMA: 'acme' };
+  expect(await runCommand(['migrate'], env)).toMatchObject({ exitCode: 0 });
+  useSchema(undefined);
+  expect(await schemasOf(url)).toEqual(['acme']);
+});
+
+it('a name that a process was not started with is refused where that is not a command', () => {
+  const env = { DATABASE_URL: 'postgres://somewhere', KNOCKON_SCHEMA: 'acme' };
+  expect(() => readDatabaseSettings(env)).toThrow('this process was started with "knockon"');
 });
 
 it('a schema may be called what needs no quotes, and by no word that Postgres reserves', async () => {

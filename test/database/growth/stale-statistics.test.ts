@@ -266,6 +266,9 @@ describe.each<[Statistics, Plans]>([
       'looks for the newest event of 40 keys',
       async (tx) => {
         const places = await readPlaces(tx, effect, call as never);
+        // What others of these tests have done or given up.
+        await own.database.pg`delete from knockon.receipts where subscriber = 'newcomer'`;
+        await own.database.pg`delete from knockon.dead_letters where subscriber = 'newcomer'`;
         // After each come some 66 that are for others.
         const some = places.slice(0, 40);
         const late = some.map(({ sequence_id, upto }) => [sequence_id!, upto! - 20] as const);
