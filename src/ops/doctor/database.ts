@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { errorCode } from '../../db/errors.ts';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
@@ -42,11 +43,17 @@ export async function checkWrites({ database: { pg } }: DoctorContext): Promise<
     })
     .catch(asError);
   if (failure === takeBack) return [pass('writes', 'Postgres takes what is written')];
-  const detail = `Postgres takes nothing: ${safeReason(failure)}`;
+  const detail = `Postgres takes nothing: ${whyNoWrites(failure)}`;
   const remedy =
     'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that ' +
     'it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
   return [fail('writes', detail, remedy)];
+}
+
+/** In our words too: those of whoever raised the error are not told. */
+function whyNoWrites(failure: Error): string {
+  const reason = safeReason(failure);
+  return errorCode(failure) === '53100' ? `no space is left on its disk (${reason})` : reason;
 }
 
 export async function checkMigrations({ database: { pg } }: DoctorContext): Promise<Finding[]> {

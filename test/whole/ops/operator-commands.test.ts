@@ -64,7 +64,7 @@ describe('commands that operate', () => {
     await pg`create trigger refuse before insert on knockon.action_log for each statement execute function refuse()`;
     const { exitCode, out } = await knockon('doctor');
     await pg`drop function refuse cascade`;
-    expect(out).toMatch(/✗ writes +Postgres takes nothing: No space left on device/);
+    expect(out).toMatch(/✗ writes +Postgres takes nothing: no space is left on its disk/);
     expect(exitCode).toBe(1);
     expect(
       (await product.ops('GET', 'log')).body.data.filter(
