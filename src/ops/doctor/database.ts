@@ -50,7 +50,7 @@ export async function checkWrites({ database: { pg } }: DoctorContext): Promise<
   return [fail('writes', detail, remedy)];
 }
 
-/** In our words too: those of whoever raised the error are not told. */
+/** In our words too, for the text of an error that a function raised is not told. */
 function whyNoWrites(failure: Error): string {
   const reason = safeReason(failure);
   return errorCode(failure) === '53100' ? `no space is left on its disk (${reason})` : reason;
