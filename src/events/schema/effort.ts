@@ -108,10 +108,11 @@ function priceOf(part: JsonSchema): Price {
 const withoutOwn = (part: JsonSchema): JsonSchema =>
   Object.fromEntries(Object.entries(part).filter(([keyword]) => !keyword.startsWith('x-')));
 
+/** What the entries of a value cost. They are counted only where they cost something. */
+const entriesOf = (value: unknown, each: number): number => (each > 0 ? each * count(value) : 0);
+
 /** Charges for a look at a value. */
 export function pay({ base, entry, character }: Price, value: unknown): true {
-  const more =
-    typeof value === 'string' ? character * value.length : entry > 0 ? entry * count(value) : 0;
-  charge(base + more);
+  charge(base + (typeof value === 'string' ? character * value.length : entriesOf(value, entry)));
   return true;
 }

@@ -89,9 +89,9 @@ export async function writeStates(
     sql.param(states.map(pick));
   const at = (name: string) => sql`to_timestamp(${sql.raw(name)} / 1000)`;
   await tx.execute(sql`
-    update knockon.debounces d set began_at = ${at('t.began_at')},
-      seen_at = ${at('t.seen_at')}, newest_id = t.newest_id, newest_seq = t.newest_seq, newest_at = ${at('t.newest_at')}, called_id = t.called_id,
-      called_seq = t.called_seq, look_at = now() + interval '1 day'
+    update knockon.debounces d set began_at = ${at('t.began_at')}, seen_at = ${at('t.seen_at')},
+      newest_id = t.newest_id, newest_seq = t.newest_seq, newest_at = ${at('t.newest_at')},
+      called_id = t.called_id, called_seq = t.called_seq, look_at = now() + interval '1 day'
     from unnest(
       ${column((s) => s.workspace_id)}::uuid[], ${column((s) => s.key)}::text[],
       ${column((s) => s.state.began_at)}::float8[], ${column((s) => s.state.seen_at)}::float8[],
@@ -100,7 +100,8 @@ export async function writeStates(
       ${column((s) => s.state.newest?.at ?? null)}::float8[],
       ${column((s) => s.state.called?.id ?? null)}::uuid[],
       ${column((s) => s.state.called?.seq ?? null)}::bigint[]
-    ) as t (workspace_id, key, began_at, seen_at, newest_id, newest_seq, newest_at, called_id, called_seq)
+    ) as t (workspace_id, key, began_at, seen_at, newest_id, newest_seq, newest_at, called_id,
+      called_seq)
     where d.subscriber = ${subscriber} and d.workspace_id = t.workspace_id and d.key = t.key`);
 }
 
