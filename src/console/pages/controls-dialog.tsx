@@ -5,6 +5,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Choice, Field, momentOf, written } from '../parts/fields.tsx';
 import { tell } from '../parts/toast.tsx';
 import { mayAct } from '../session.ts';
+import { LimitFields, limitsIn } from './limit-fields.tsx';
 
 type Asks = 'pause' | 'drain' | 'limit';
 
@@ -121,30 +122,21 @@ function PauseDialog({ of, onClose, onChange, verb }: AskProps & { verb: 'pause'
 const changed = (name: string, from: number | null, to: number | null) =>
   from === to ? {} : { [name]: to };
 
-const shown = (value: number | null) => (value === null ? undefined : String(value));
-
 function LimitDialog({ of, onClose, onChange }: AskProps) {
   const { concurrency, per_second } = of.per_workspace;
   const submit = async (form: FormData) => {
-    const wanted = written(form, 'per_second');
-    const numberOf = (field: string) => {
-      const text = written(form, field);
-      return text === undefined ? null : Number(text);
-    };
-    await call(pathOf(of, 'limit'), {
-      method: 'PUT',
-      body: { per_second: numberOf('per_second') },
-    });
+    const wanted = limitsIn(form);
+    await call(pathOf(of, 'limit'), { method: 'PUT', body: { per_second: wanted.per_second } });
     const workspaces = {
-      ...changed('concurrency', concurrency, numberOf('workspace_concurrency')),
-      ...changed('per_second', per_second, numberOf('workspace_per_second')),
+      ...changed('concurrency', concurrency, wanted.per_workspace.concurrency),
+      ...changed('per_second', per_second, wanted.per_workspace.per_second),
     };
     if (Object.keys(workspaces).length > 0)
       await call(pathOf(of, 'workspace_limit'), { method: 'PUT', body: workspaces });
     tell(
-      wanted === undefined
+      wanted.per_second === null
         ? `${of.name} has no limit any more.`
-        : `${of.name} does ${wanted} events a second at most.`,
+        : `${of.name} does ${wanted.per_second} events a second at most.`,
     );
     onChange();
   };
@@ -153,39 +145,7 @@ function LimitDialog({ of, onClose, onChange }: AskProps) {
       <p class="muted">
         What is beyond it waits in its queue. The limit is of all its workers together.
       </p>
-      <Field
-        label="Events a second"
-        name="per_second"
-        type="number"
-        min="0.001"
-        max="1000000"
-        step="any"
-        value={shown(of.per_second)}
-        hint="Empty: no limit."
-      />
-      {of.host !== 'worker' && (
-        <>
-          <Field
-            label="Calls at once of one workspace"
-            name="workspace_concurrency"
-            type="number"
-            min="1"
-            max="1000"
-            value={shown(concurrency)}
-            hint="Empty: no limit. One workspace that floods leaves room for the others."
-          />
-          <Field
-            label="A second, of one workspace"
-            name="workspace_per_second"
-            type="number"
-            min="0.001"
-            max="1000000"
-            step="any"
-            value={shown(per_second)}
-            hint="Empty: no limit."
-          />
-        </>
-      )}
+      <LimitFields of={of} perWorkspace={of.host !== 'worker'} />
     </Dialog>
   );
 }

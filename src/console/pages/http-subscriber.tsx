@@ -6,6 +6,7 @@ import { Choice, Field, written } from '../parts/fields.tsx';
 import { When } from '../parts/text.tsx';
 import { tell } from '../parts/toast.tsx';
 import { mayAct } from '../session.ts';
+import { LimitFields, limitsIn } from './limit-fields.tsx';
 
 const pathOf = (name: string) => `/v1/ops/subscribers/${encodeURIComponent(name)}`;
 
@@ -65,6 +66,7 @@ function SubscribeDialog({ of, onClose, onChange }: SubscribeProps) {
         hint="With commas between; invoice.* for all of one aggregate, or * for all."
       />
       <Options of={of?.http ?? null} />
+      <LimitFields of={of} perWorkspace />
     </Dialog>
   );
 }
@@ -116,6 +118,7 @@ function bodyOf(form: FormData, of: SubscriberStatus | undefined) {
     timeout: written(form, 'timeout'),
     attempts: number('attempts'),
     debounce: of?.http?.debounce ?? null,
+    ...limitsIn(form),
   };
 }
 

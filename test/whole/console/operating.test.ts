@@ -229,6 +229,8 @@ describeInBrowser('operating in the console', () => {
     await dialog.getByLabel('Name').fill(name);
     await dialog.getByLabel('URL').fill(`http://127.0.0.1:${port}/events`);
     await dialog.getByLabel('Event types').fill('mess*');
+    await dialog.getByLabel('Calls at once of one workspace').fill('4');
+    await dialog.getByLabel('Events of one workspace a second').fill('2.5');
     await dialog.getByRole('button', { name: 'Subscribe' }).click();
     await dialog.getByRole('alert').getByText('is no pattern of event types').waitFor();
     await fits();
@@ -237,6 +239,7 @@ describeInBrowser('operating in the console', () => {
     await dialog.getByText(/^whsec_/).waitFor();
     await fits();
     await dialog.getByRole('button', { name: 'I have kept it' }).click();
+    await row(page, name).getByText('4 calls at once and 2.5/s a workspace at most').waitFor();
     await row(page, name).getByRole('link', { name }).click();
     await page.getByText('message.*, channel.created').waitFor();
     await page.getByRole('button', { name: 'Try it' }).click();
