@@ -1174,6 +1174,35 @@ BEGIN
     ) r ON true
   ORDER BY i.place;
 END $$;--> statement-breakpoint
+-- Takes idempotency keys again that expired 24 hours after they were used. `ON CONFLICT DO UPDATE`
+-- alone would wait for a key's row that another transaction holds, and all of the caller's batch
+-- with it: such a key is left as it is. The arrays are of one length, but for `message_ids` or
+-- `event_ids`, which is null; no key comes twice. Returns the ids of those that have their key now.
+CREATE FUNCTION knockon.renew_keys(
+  workspaces uuid[], keys text[], request_hashes text[], message_ids uuid[], event_ids uuid[]
+) RETURNS SETOF uuid LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp
+-- The plan is made once, and must suit large tables.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY WITH expired AS MATERIALIZED (
+    SELECT i.* FROM unnest(workspaces, keys, request_hashes, message_ids, event_ids)
+      AS i (workspace, key, request_hash, message_id, event_id)
+    CROSS JOIN LATERAL (
+      SELECT FROM knockon.idempotency_keys k
+      WHERE k.workspace_id = i.workspace AND k.key = i.key
+        AND k.created_at < now() - interval '24 hours' LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) k
+  )
+  INSERT INTO knockon.idempotency_keys AS k (workspace_id, key, request_hash, status, message_id,
+    event_id)
+  SELECT e.workspace, e.key, decode(e.request_hash, 'hex'), 201, e.message_id, e.event_id
+  FROM expired e
+  ON CONFLICT (workspace_id, key) DO UPDATE SET request_hash = excluded.request_hash, status = 201,
+    response = NULL, message_id = excluded.message_id, event_id = excluded.event_id,
+    created_at = now()
+  RETURNING coalesce(k.message_id, k.event_id);
+END $$;--> statement-breakpoint
 -- Stores events that came over HTTP, as many at once as there are. Their payloads have been
 -- checked. It answers as `store_events` does, and:
 --   taken   true: its idempotency key was used before, so it was not stored
@@ -1190,6 +1219,7 @@ CREATE FUNCTION knockon.post_events(
 #variable_conflict use_column
 DECLARE
   ids uuid[] := array_fill(NULL::uuid, ARRAY[cardinality(types)]);
+  with_key uuid[];
   fresh int[];
   stored record;
   unused int[] := '{}';
@@ -1216,21 +1246,7 @@ BEGIN
   ids := ARRAY(
     SELECT CASE WHEN i.key IS NOT NULL THEN knockon.uuidv7() END
     FROM unnest(idempotency_keys) WITH ORDINALITY AS i (key, place) ORDER BY i.place);
-  -- `ON CONFLICT DO UPDATE` would wait for a key's row that another transaction holds, and all events
-  -- of the batch with it.
-  WITH expired AS MATERIALIZED (
-    SELECT k.workspace_id, k.key FROM unnest(workspaces, idempotency_keys) AS i (workspace, key)
-    JOIN knockon.idempotency_keys k ON k.workspace_id = i.workspace AND k.key = i.key
-    WHERE k.created_at < now() - interval '24 hours' FOR UPDATE OF k SKIP LOCKED
-  ), renewed AS (
-    UPDATE knockon.idempotency_keys k
-    SET request_hash = decode(i.request_hash, 'hex'), status = 201, response = NULL,
-      message_id = NULL, event_id = i.id, created_at = now()
-    FROM expired e JOIN unnest(workspaces, idempotency_keys, request_hashes, ids)
-      AS i (workspace, key, request_hash, id) ON i.workspace = e.workspace_id AND i.key = e.key
-    WHERE k.workspace_id = e.workspace_id AND k.key = e.key
-    RETURNING k.event_id
-  ), keyed AS (
+  WITH keyed AS (
     INSERT INTO knockon.idempotency_keys AS k (workspace_id, key, request_hash, status, event_id)
     SELECT i.workspace, i.key, decode(i.request_hash, 'hex'), 201, i.id
     FROM unnest(workspaces, idempotency_keys, request_hashes, ids)
@@ -1239,10 +1255,21 @@ BEGIN
     ON CONFLICT (workspace_id, key) DO NOTHING
     RETURNING k.event_id
   )
+  SELECT coalesce(array_agg(k.event_id), '{}') INTO with_key FROM keyed k;
+  IF cardinality(with_key) < cardinality(array_remove(idempotency_keys, NULL)) THEN
+    with_key := with_key || ARRAY(
+      SELECT r.id FROM (
+        SELECT array_agg(i.workspace) AS workspaces, array_agg(i.key) AS keys,
+          array_agg(i.request_hash) AS request_hashes, array_agg(i.id) AS ids
+        FROM unnest(workspaces, idempotency_keys, request_hashes, ids)
+          AS i (workspace, key, request_hash, id)
+        WHERE i.key IS NOT NULL AND i.id <> ALL (with_key)
+      ) n CROSS JOIN LATERAL
+        knockon.renew_keys(n.workspaces, n.keys, n.request_hashes, NULL, n.ids) AS r (id));
+  END IF;
   SELECT coalesce(array_agg(i.place ORDER BY i.place), '{}') INTO fresh
   FROM unnest(idempotency_keys, ids) WITH ORDINALITY AS i (key, id, place)
-  WHERE i.key IS NULL OR i.id IN (SELECT k.event_id FROM keyed k)
-    OR i.id IN (SELECT r.event_id FROM renewed r);
+  WHERE i.key IS NULL OR i.id = ANY (with_key);
 
   RETURN QUERY SELECT i.place, NULL::uuid, NULL::int, NULL::text, NULL::bigint, NULL::timestamptz,
     NULL::timestamptz, false, true, NULL::text, NULL::text, NULL::text, NULL::text

@@ -79,6 +79,7 @@ const byHand = (): SchemaObject[] => [
     'wanted_as(text)',
     'store_event(text,uuid,jsonb,uuid,uuid,text,uuid,int,boolean)',
     'store_events(text[],uuid[],jsonb[],uuid[],uuid[],text[],uuid[],int[],timestamptz[],boolean,boolean)',
+    'renew_keys(uuid[],text[],text[],uuid[],uuid[])',
     'post_events(text[],uuid[],text[],uuid[],uuid[],text[],int[],timestamptz[],text[],text[],boolean)',
     'write_events(jsonb,boolean)',
     'promote(int,uuid[],uuid)',

@@ -29,7 +29,7 @@ export interface Stored {
  * Channels are locked in the order of their ids, so that two processes can't wait for each other,
  * and held until the commit: that is what makes `seq` gap-free and in commit order. A message whose
  * channel is gone or whose idempotency key is taken is left out and takes no `seq`. A key's row that
- * another transaction holds counts as taken: `do update` would wait for it, and all messages with it.
+ * another transaction holds counts as taken: nobody waits for it.
  *
  * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as
  * the connection waits for a lock
@@ -42,6 +42,7 @@ export async function storeMessages(
 ): Promise<Stored> {
   const column = <T>(pick: (message: Pending) => T) => batch.map(pick);
   const later = partsForLater(pg, batch);
+  const keys = partsForKeys(pg, batch);
   const rows = await pg<{ id: string; seq: string | null }[]>`
     with input as materialized (
       select * from unnest(
@@ -52,42 +53,20 @@ export async function storeMessages(
         ${column((m) => m.metadataJson)}::text[],
           ${column((m) => (m.sentAt ?? m.createdAt).toISOString())}::text[],
         ${column((m) => m.createdAt.toISOString())}::text[],
-          ${column((m) => m.idempotency?.key ?? null)}::text[],
-        ${column((m) => m.idempotency?.requestHash.toString('hex') ?? null)}::text[],
           ${column((m) => m.notify?.toString() ?? null)}::text[]
-        ${later.column}
+        ${keys.columns} ${later.column}
       ) with ordinality
         as t (id, event_id, workspace_id, channel_id, author, text, metadata, sent_at, created_at,
-          key, request_hash, notify ${later.name}, place)
+          notify ${keys.names} ${later.name}, place)
     ), locked as (
       select c.id, c.workspace_id, c.last_seq, c.last_event_seq from knockon.channels c
       where c.id in (select channel_id from input) order by c.id
         for no key update ${whatIsHeld === 'left out' ? pg`skip locked` : pg``}
-    ), expired as materialized (
-      select k.workspace_id, k.key from input i join knockon.idempotency_keys k
-        on k.workspace_id = i.workspace_id and k.key = i.key
-      where k.created_at < now() - interval '24 hours' for update of k skip locked
-    ), renewed as (
-      update knockon.idempotency_keys k
-        set request_hash = decode(i.request_hash, 'hex'), status = 201, response = null,
-          message_id = i.id, created_at = now()
-      from expired e, input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
-      where k.workspace_id = e.workspace_id and k.key = e.key
-        and i.workspace_id = e.workspace_id and i.key = e.key
-      returning k.message_id
-    ), keyed as (
-      insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, message_id)
-      select i.workspace_id, i.key, decode(i.request_hash, 'hex'), 201, i.id
-      from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
-      where i.key is not null
-      on conflict (workspace_id, key) do nothing
-      returning message_id
-    ), accepted as (
+    ) ${keys.taken}, accepted as (
       select i.*, row_number() over (partition by i.channel_id order by i.place) as nth, c.last_seq,
         c.last_event_seq ${later.moment}
       from input i join locked c on c.id = i.channel_id and c.workspace_id = i.workspace_id
-      where i.key is null or i.id in (select message_id from keyed)
-        or i.id in (select message_id from renewed)
+      ${keys.accepted}
     ), advanced as (
       update knockon.channels c set last_seq = c.last_seq + n.count,
         last_event_seq = c.last_event_seq + n.events
@@ -129,6 +108,39 @@ export async function storeMessages(
 const payload = (pg: Sql) => pg`
   jsonb_build_object('seq', last_seq + nth, 'author', author, 'text', text, 'metadata',
     metadata::jsonb, 'sent_at', sent_at)`;
+
+/** What the statement has more where some messages have idempotency keys. */
+function partsForKeys(pg: Sql, batch: Pending[]) {
+  const none = pg``;
+  if (batch.every(({ idempotency }) => idempotency === undefined))
+    return { columns: none, names: none, taken: none, accepted: none };
+  const column = (pick: (key: { key: string; requestHash: Buffer }) => string) =>
+    batch.map(({ idempotency }) => (idempotency ? pick(idempotency) : null));
+  return {
+    columns: pg`, ${column(({ key }) => key)}::text[],
+      ${column(({ requestHash }) => requestHash.toString('hex'))}::text[]`,
+    names: pg`, key, request_hash`,
+    taken: pg`, wanted as (
+      select i.* from input i join locked c on c.id = i.channel_id
+        and c.workspace_id = i.workspace_id
+      where i.key is not null
+    ), keyed as (
+      insert into knockon.idempotency_keys (workspace_id, key, request_hash, status, message_id)
+      select workspace_id, key, decode(request_hash, 'hex'), 201, id from wanted
+      order by workspace_id, key
+      on conflict (workspace_id, key) do nothing
+      returning message_id
+    ), renewed as (
+      select r.id as message_id from (
+        select array_agg(workspace_id) as workspaces, array_agg(key) as keys,
+          array_agg(request_hash) as request_hashes, array_agg(id) as ids
+        from wanted where id not in (select message_id from keyed) having count(*) > 0
+      ) n cross join lateral knockon.renew_keys(workspaces, keys, request_hashes, ids, null) r (id)
+    )`,
+    accepted: pg`where i.key is null or i.id in (select message_id from keyed)
+        or i.id in (select message_id from renewed)`,
+  };
+}
 
 /**
  * What the statement has more where some messages are for later, and nothing where none is. Their
