@@ -1684,6 +1684,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       END, false)
     ORDER BY m.key LIMIT 1
   ) END $$;--> statement-breakpoint
+-- Whether Knock-on brings that subscriber along: its name is nobody else's.
+CREATE FUNCTION knockon.is_own_subscriber(name text) RETURNS boolean LANGUAGE sql IMMUTABLE
+PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT name IN ('analytics', 'audit', 'cache', 'notifications', 'schema', 'search', 'webhooks')
+$$;--> statement-breakpoint
 -- Registers a subscriber whose calls somebody's own Temporal worker takes. Every event that is
 -- committed from then on is for it too. Again, it changes what is given. Returns where its calls
 -- are: `{name, task_queue, activity, is_retired}`.
@@ -1720,7 +1725,7 @@ BEGIN
       || coalesce((SELECT jsonb_object_agg(r.key, trim_scale(r.value::numeric))
         FROM jsonb_each(registration -> 'retry') AS r), '{}'),
     coalesce(registration ->> 'again', 'never')
-  WHERE given <> 'schema'
+  WHERE NOT knockon.is_own_subscriber(given)
   ON CONFLICT (name) DO UPDATE SET description = excluded.description,
     owner = CASE WHEN registration ? 'owner' THEN excluded.owner ELSE s.owner END,
     event_types = excluded.event_types, task_queue = excluded.task_queue, batch = excluded.batch,
@@ -1748,7 +1753,7 @@ BEGIN
       MESSAGE = format('the role "%s" may not work for "%s"', session_user, subscriber),
       DETAIL = 'It belongs to ' || coalesce(format('the role "%s".', known.owner), 'nobody.'),
       HINT = 'Connect as a member of that role, or register a subscriber of your own.';
-  ELSIF known.host IS NOT NULL OR subscriber = 'schema' THEN
+  ELSIF known.host IS NOT NULL OR knockon.is_own_subscriber(subscriber) THEN
     RAISE EXCEPTION USING ERRCODE = 'KN007',
       MESSAGE = format('"%s" is no subscriber of a worker of yours', subscriber),
       DETAIL = 'It is hosted by ' || CASE known.host WHEN 'http' THEN 'a service over HTTP.'

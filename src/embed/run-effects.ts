@@ -1,5 +1,6 @@
 import type { Effect } from '../activities/runtime/effect.ts';
 import { refuseUnknown } from '../known-members.ts';
+import { refusedOwnName } from '../outbox/own-subscribers.ts';
 import type { Config } from '../settings/config.ts';
 import type { Connection } from './connect.ts';
 
@@ -66,7 +67,8 @@ export interface RunningEffects {
  * or `relay`, and with Temporal `worker workflows`.
  *
  * @throws ConfigError with a line for each setting that is missing, malformed or unknown
- * @throws TypeError if there is no effect, two have the same name, or an option is unknown
+ * @throws TypeError if there is no effect, two have the same name, one has that of an effect of
+ * Knock-on's own, or an option is unknown
  */
 export async function runEffects(options: RunEffectsOptions): Promise<RunningEffects> {
   refuseUnknown('runEffects', options, known);
@@ -92,6 +94,8 @@ function checkNames(effects: Effect[]): void {
   const names = effects.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new TypeError(`runEffects: two effects are called "${twice}"`);
+  const refused = refusedOwnName(names);
+  if (refused) throw new TypeError(`runEffects: ${refused}`);
 }
 
 /** Effects of one's own seal nothing: they need no secret. */

@@ -3,9 +3,7 @@ import type { DomainEvent } from '../events/index.ts';
 import type { EventTypeRegistry } from '../events/registry.ts';
 import { createPauses } from '../pauses.ts';
 import { type ClaimedDispatch, origin, specs } from './claim.ts';
-
-/** Hosts what is wrong with events that fit no schema; see `src/activities/schema`. */
-export const SCHEMA_SUBSCRIBER = 'schema';
+import { SCHEMA_SUBSCRIBER } from './own-subscribers.ts';
 
 /** What is compared with a schema. */
 export type Unchecked = Pick<DomainEvent, 'id' | 'type' | 'version' | 'payload'>;

@@ -10,6 +10,7 @@ import { EventTypeRegistry } from '../events/registry.ts';
 import { refuseUnknown } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
+import { refusedOwnName } from '../outbox/own-subscribers.ts';
 import { Schedule } from '../outbox/schedule.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
@@ -88,6 +89,7 @@ export class FanOut {
    * database. Nothing of the database's other effects runs.
    *
    * @throws ConfigError if a setting of an effect's own is wrong
+   * @throws TypeError if an option is unknown, or an effect has the name of one of Knock-on's own
    */
   static async open(
     { database, url }: Pick<TestDatabase, 'database' | 'url'>,
@@ -95,6 +97,8 @@ export class FanOut {
     { env = process.env, server, workflows, ...others }: FanOutOptions = {},
   ): Promise<FanOut> {
     refuseUnknown('FanOut.open', others, { env, server, workflows });
+    const refused = refusedOwnName(effects.map(({ name }) => name));
+    if (refused) throw new TypeError(`FanOut.open: ${refused}`);
     const hosted = withSchema(withOwnSettings(effects, env));
     const { clientOf, openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);

@@ -9,7 +9,6 @@ import type { LimitedSubscribers } from '../activities/runtime/workspace-limits.
 import { schema } from '../activities/schema/index.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { isDatabaseAway } from '../db/errors.ts';
-import { SCHEMA_SUBSCRIBER } from '../outbox/check-payloads.ts';
 import { dispatchAnew } from '../outbox/dispatch-anew.ts';
 import { assertOwn, type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
@@ -98,10 +97,8 @@ export async function startEffects(given: Config, options: StartOptions): Promis
   return { stop: () => started.stop(), ended };
 }
 
-/** Adds the effect `schema`, which every worker of effects hosts. @throws TypeError */
+/** Adds the effect `schema`, which every worker of effects hosts. */
 export function withSchema(effects: Effect[]): Effect[] {
-  if (effects.some(({ name }) => name === SCHEMA_SUBSCRIBER))
-    throw new TypeError(`an effect named ${SCHEMA_SUBSCRIBER} is Knock-on's own: rename yours`);
   return [...effects, schema({ dispatchAnew })];
 }
 

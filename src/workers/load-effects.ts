@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Effect } from '../activities/runtime/effect.ts';
+import { refusedOwnName } from '../outbox/own-subscribers.ts';
 
 /** Thrown where a module with effects can't be loaded, or has none. It says what to do. */
 export class EffectModuleError extends Error {
@@ -64,5 +65,7 @@ function withNamesOfTheirOwn(effects: Effect[], file: string): Effect[] {
   const names = effects.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new EffectModuleError(`${file} exports two effects called "${twice}"`);
+  const refused = refusedOwnName(names);
+  if (refused) throw new EffectModuleError(`${file} can't be used: ${refused}`);
   return effects;
 }

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { httpSubscribers } from '../../db/schema/http-subscribers.ts';
-import { SCHEMA_SUBSCRIBER } from '../../outbox/check-payloads.ts';
+import { OWN_SUBSCRIBERS } from '../../outbox/own-subscribers.ts';
 import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
 import { recordAction } from '../access/action-log.ts';
 import { setLimit } from '../controls/limit.ts';
@@ -11,7 +11,7 @@ import { setWorkspaceLimit, type WorkspaceLimitValues } from '../controls/worksp
 export { TakenNameError } from '../../outbox/subscribers.ts';
 
 /** Whether a name is Knock-on's own. */
-export const isReserved = (name: string): boolean => name === SCHEMA_SUBSCRIBER;
+export const isReserved = (name: string): boolean => OWN_SUBSCRIBERS.includes(name);
 
 /** An HTTP subscriber as an operator asks for it. Times in ms. */
 export interface HttpSubscriber {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
 import { subscribe as register } from '../../harness/messaging.ts';
 import { type CallOptions, OPERATOR, useApi } from './test-api.ts';
 
@@ -102,11 +103,12 @@ describe('an HTTP subscriber', () => {
   });
 
   it('does not take the name of an effect', async () => {
-    await register(api.database, { name: 'search' });
-    const { status, body } = await put(asked, '/v1/ops/subscribers/search');
+    await register(api.database, { name: 'greetings' });
+    const { status, body } = await put(asked, '/v1/ops/subscribers/greetings');
     expect(status).toBe(409);
-    expect(body.detail).toContain('the name search belongs to an effect of our workers');
-    expect((await put(asked, '/v1/ops/subscribers/schema')).status).toBe(409);
+    expect(body.detail).toContain('the name greetings belongs to an effect of our workers');
+    for (const name of OWN_SUBSCRIBERS)
+      expect((await put(asked, `/v1/ops/subscribers/${name}`)).status).toBe(409);
   });
 
   it('limits what one workspace may take, and leaves that as it is where it is not said', async () => {

@@ -1,5 +1,6 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
 import { subscribe } from '../../harness/messaging.ts';
 import { ProtocolFixture, refusal } from './fixture.ts';
 
@@ -106,7 +107,7 @@ describe('register_subscriber', () => {
 
   it('refuses names that Knock-on hosts itself', async () => {
     await subscribe(protocol.test.database, { name: 'ours' });
-    for (const name of ['ours', 'schema'])
+    for (const name of ['ours', ...OWN_SUBSCRIBERS])
       expect(await refusal(protocol.register({ name, event_types: ['*'] }))).toMatch(
         /^KN007 .*hosted by Knock-on's own workers.*Take another name/,
       );

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { runEffects } from '../../../src/embed/run-effects.ts';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
+import { FanOut } from '../../../src/testing/index.ts';
 import { EffectModuleError, loadEffects } from '../../../src/workers/load-effects.ts';
+import { subscriberNames } from '../../harness/effect-names.ts';
 
 const runtime = fileURLToPath(
   new URL('../../../src/activities/runtime/effect.ts', import.meta.url),
@@ -63,4 +68,23 @@ describe('a module with effects', () => {
     await mkdir(join(folder, 'empty'));
     await expect(loadEffects(join(folder, 'empty'))).rejects.toThrow('has no index.js');
   });
+});
+
+describe("an effect named like one of Knock-on's own", () => {
+  it('is told by a list that has each of these', () => {
+    expect(OWN_SUBSCRIBERS).toEqual(subscriberNames);
+  });
+
+  it.each(OWN_SUBSCRIBERS)(
+    "is refused, and leaves that one's subscriber alone: %s",
+    async (name) => {
+      const why = `an effect named ${name} is Knock-on's own: rename yours`;
+      const effect = defineEffect({ name, description: '', on: ['*'], async perform() {} });
+      await expect(runEffects({ effects: [effect] })).rejects.toThrow(why);
+      await expect(FanOut.open({} as never, [effect])).rejects.toThrow(why);
+      const file = await aModule(`${name}.mjs`, `${head}export default effect('${name}');`);
+      await expect(loadEffects(file)).rejects.toThrow(EffectModuleError);
+      await expect(loadEffects(file)).rejects.toThrow(why);
+    },
+  );
 });
