@@ -67,7 +67,7 @@ export type Client = {
  * `UnreachableError` where no whole answer came, and the signal's reason where that aborted the
  * call.
  *
- * @throws TypeError if `url` is not a URL of http or https, or a key can't be sent
+ * @throws TypeError if `url` is not a URL of http or https, a key can't be sent, or a number is none
  */
 export function createClient(options: ClientOptions): Client {
   refuse(options);
@@ -87,6 +87,11 @@ function refuse(options: ClientOptions): void {
       throw new TypeError(
         `createClient: \`${name}\` must be a key as it was shown, without spaces, line breaks or …`,
       );
+  for (const name of ['retries', 'maxWaitMs', 'timeoutMs'] as const) {
+    const number: unknown = options[name] ?? 0;
+    if (typeof number !== 'number' || !(number >= 0))
+      throw new TypeError(`createClient: \`${name}\` must be a number from 0`);
+  }
 }
 
 function methodOf(options: ClientOptions, route: Route) {

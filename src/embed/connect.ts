@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { OWN_SCHEMA } from '../db/own-schema.ts';
-import { refuseUnknown } from '../known-members.ts';
+import { aString, aWholeNumber, checkOptions, type Must } from '../known-members.ts';
 
 export interface ConnectOptions {
   /**
@@ -12,20 +12,20 @@ export interface ConnectOptions {
    * Where `url` is a pooler: a way around it, for LISTEN. Default: `KNOCKON_DATABASE_DIRECT_URL`.
    */
   directUrl?: string | undefined;
-  /** Most connections at once (default 8); up to 4 more serve what every event passes. */
+  /** Most connections at once, 1 to 1000 (default 8); up to 4 more serve what every event passes. */
   connections?: number | undefined;
   /** Shown as `application_name` in `pg_stat_activity` (default `knockon`). */
   name?: string | undefined;
-  /** Longest time of a statement, in ms (default 20,000). */
+  /** Longest time of a statement, in ms, 1 to 86,400,000 (default 20,000). */
   statementMs?: number | undefined;
 }
 
-const known: Record<keyof ConnectOptions, true> = {
-  url: true,
-  directUrl: true,
-  connections: true,
-  name: true,
-  statementMs: true,
+const musts: Record<keyof ConnectOptions, Must> = {
+  url: aString,
+  directUrl: aString,
+  connections: aWholeNumber(1, 1000),
+  name: aString,
+  statementMs: aWholeNumber(1, 86_400_000),
 };
 
 /** A database with Knock-on's schema in it. */
@@ -45,10 +45,10 @@ export interface Connection extends Database {
  * @throws EventSchemaError if a declared type's schema can't be used
  * @throws UnsupportedPostgresError if Postgres is older than 15
  * @throws Error with Postgres' or the network's `code` if the database does not answer
- * @throws TypeError if an option is unknown
+ * @throws TypeError if an option is unknown, or not what it must be
  */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
-  refuseUnknown('connect', options, known);
+  checkOptions('connect', options, musts);
   const { url, directUrl } = await databaseAddress(options);
   const { connectDatabase } = await import('../db/client.ts');
   const { connections, name = 'knockon', statementMs } = options;
@@ -78,9 +78,11 @@ async function writeTypes(pg: Sql): Promise<void> {
  * @throws ConfigError if the URL or `KNOCKON_SCHEMA` is missing or malformed
  * @throws MigrationError with what to do if the role may not create the schema, or the schema was
  * made by another version. Nothing is changed then
+ * @throws TypeError if `url` is no string
  * @throws UnsupportedPostgresError if Postgres is older than 15
  */
 export async function migrate(url?: string): Promise<void> {
+  checkOptions('migrate', { url }, { url: aString });
   const address = await databaseAddress({ url });
   const { migrate: migrateDatabase } = await import('../db/migrate.ts');
   await migrateDatabase(address.directUrl ?? address.url);

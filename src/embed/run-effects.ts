@@ -1,7 +1,16 @@
 import type { Effect } from '../activities/runtime/effect.ts';
-import { refuseUnknown } from '../known-members.ts';
-import { refusedOwnName } from '../outbox/own-subscribers.ts';
+import {
+  aBoolean,
+  anObject,
+  anything,
+  aString,
+  aWholeNumber,
+  checkOptions,
+  type Must,
+  oneOf,
+} from '../known-members.ts';
 import type { Config } from '../settings/config.ts';
+import { checkEffects } from '../workers/check-effects.ts';
 import type { Connection } from './connect.ts';
 
 export interface RunEffectsOptions {
@@ -34,21 +43,26 @@ export interface RunEffectsOptions {
   env?: NodeJS.ProcessEnv | undefined;
 }
 
-const known: Record<keyof RunEffectsOptions, true> = {
-  effects: true,
-  database: true,
-  url: true,
-  transport: true,
-  temporal: true,
-  concurrency: true,
-  signals: true,
-  env: true,
+const musts: Record<keyof RunEffectsOptions, Must> = {
+  effects: anything,
+  database: aConnection,
+  url: aString,
+  transport: oneOf('temporal', 'pg-boss'),
+  temporal: anObject,
+  concurrency: aWholeNumber(1, 1000),
+  signals: aBoolean,
+  env: anObject,
 };
-const knownOfTemporal: Record<keyof NonNullable<RunEffectsOptions['temporal']>, true> = {
-  address: true,
-  namespace: true,
-  apiKey: true,
+const mustsOfTemporal: Record<keyof NonNullable<RunEffectsOptions['temporal']>, Must> = {
+  address: aString,
+  namespace: aString,
+  apiKey: aString,
 };
+
+function aConnection(value: unknown): string | undefined {
+  const given = value as Partial<Connection> | null;
+  return given?.db && given.pg ? undefined : 'must be what `connect` resolves to: wait for it';
+}
 
 /** Effects that run in this process. */
 export interface RunningEffects {
@@ -68,12 +82,13 @@ export interface RunningEffects {
  *
  * @throws ConfigError with a line for each setting that is missing, malformed or unknown
  * @throws TypeError if there is no effect, two have the same name, one has that of an effect of
- * Knock-on's own, or an option is unknown
+ * Knock-on's own, or an option is unknown or not what it must be
  */
 export async function runEffects(options: RunEffectsOptions): Promise<RunningEffects> {
-  refuseUnknown('runEffects', options, known);
-  refuseUnknown('runEffects: `temporal`', options.temporal ?? {}, knownOfTemporal);
-  checkNames(options.effects);
+  checkOptions('runEffects', options, musts);
+  checkOptions('runEffects: `temporal`', options.temporal ?? {}, mustsOfTemporal);
+  checkEffects('runEffects', options.effects);
+  if (options.effects.length === 0) throw new TypeError('runEffects: `effects` is empty');
   const env = environmentOf(options);
   const [{ readConfig }, { startEffects }] = await Promise.all([
     import('../settings/config.ts'),
@@ -86,16 +101,6 @@ export async function runEffects(options: RunEffectsOptions): Promise<RunningEff
   const forget = options.signals === false ? () => {} : stopOnSignals(stopping.stop);
   const ended = Promise.race([running.ended, stopping.stopped]).finally(forget);
   return { stop: stopping.stop, ended };
-}
-
-function checkNames(effects: Effect[]): void {
-  if (!Array.isArray(effects) || effects.length === 0)
-    throw new TypeError('runEffects: `effects` is empty');
-  const names = effects.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice) throw new TypeError(`runEffects: two effects are called "${twice}"`);
-  const refused = refusedOwnName(names);
-  if (refused) throw new TypeError(`runEffects: ${refused}`);
 }
 
 /** Effects of one's own seal nothing: they need no secret. */

@@ -11,12 +11,3 @@ export const OWN_SUBSCRIBERS: readonly string[] = [
   'search',
   'webhooks',
 ];
-
-/**
- * What is wrong with the name of somebody's effect: it would take over a subscriber of ours, and
- * that one's events. Undefined: nothing.
- */
-export function refusedOwnName(names: string[]): string | undefined {
-  const own = names.find((name) => OWN_SUBSCRIBERS.includes(name));
-  return own && `an effect named ${own} is Knock-on's own: rename yours`;
-}

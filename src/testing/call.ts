@@ -1,10 +1,10 @@
 import type { Sql } from 'postgres';
-import type { Call, Effect } from '../activities/runtime/effect.ts';
+import { type Call, type Effect, isEffect } from '../activities/runtime/effect.ts';
 import { answer } from '../activities/runtime/run-effect.ts';
 import type { Database } from '../db/client.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
-import { refuseUnknown } from '../known-members.ts';
+import { aFunction, anObject, checkOptions } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
@@ -26,13 +26,16 @@ export interface CallOptions {
  * @returns a call's answer: how many events are done, and which are not
  * @throws Error if no event of its types waits that fits the schema of its type
  * @throws ConfigError if a setting of the effect's own is wrong
+ * @throws TypeError if an option is unknown, or not what it must be
  */
 export async function aCallTo(
   effect: Effect,
   { database: { pg, db } }: { database: Pick<Database, 'pg' | 'db'> },
-  { now, env = process.env, ...others }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<() => Promise<EffectAnswer>> {
-  refuseUnknown('aCallTo', others, { now, env });
+  checkOptions('aCallTo', options, { now: aFunction, env: anObject });
+  if (!isEffect(effect)) throw new TypeError('aCallTo: it must be given what defineEffect returns');
+  const { now, env = process.env } = options;
   const [hosted = effect] = withOwnSettings([effect], env);
   await registerEventTypes(pg);
   await register({ db }, [registration(hosted)]);

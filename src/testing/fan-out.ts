@@ -7,13 +7,13 @@ import { connectDatabase, type Database } from '../db/client.ts';
 import { OWN_SCHEMA } from '../db/own-schema.ts';
 import { registerEventTypes } from '../events/register.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
-import { refuseUnknown } from '../known-members.ts';
+import { aMoment, anObject, aString, checkOptions, type Must } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
-import { refusedOwnName } from '../outbox/own-subscribers.ts';
 import { Schedule } from '../outbox/schedule.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
+import { checkEffects } from '../workers/check-effects.ts';
 import { effectActivity, heartbeats } from '../workers/effect-activity.ts';
 import { registration, withSchema } from '../workers/effects.ts';
 import { withOwnSettings } from '../workers/own-settings.ts';
@@ -40,6 +40,12 @@ export interface FanOutOptions {
   /** The workflow code (default: as it was built). */
   workflows?: Workflows | undefined;
 }
+
+const musts: Record<keyof FanOutOptions, Must> = {
+  env: anObject,
+  server: aString,
+  workflows: anObject,
+};
 
 export interface RunOptions {
   /** Ends at that moment. What waits longer is for the next `run` (default: nothing is left). */
@@ -89,16 +95,17 @@ export class FanOut {
    * database. Nothing of the database's other effects runs.
    *
    * @throws ConfigError if a setting of an effect's own is wrong
-   * @throws TypeError if an option is unknown, or an effect has the name of one of Knock-on's own
+   * @throws TypeError if an option is unknown, an effect has the name of another or of one of
+   * Knock-on's own, or an option is not what it must be
    */
   static async open(
     { database, url }: Pick<TestDatabase, 'database' | 'url'>,
     effects: Effect[],
-    { env = process.env, server, workflows, ...others }: FanOutOptions = {},
+    options: FanOutOptions = {},
   ): Promise<FanOut> {
-    refuseUnknown('FanOut.open', others, { env, server, workflows });
-    const refused = refusedOwnName(effects.map(({ name }) => name));
-    if (refused) throw new TypeError(`FanOut.open: ${refused}`);
+    checkOptions('FanOut.open', options, musts);
+    checkEffects('FanOut.open', effects);
+    const { env = process.env, server, workflows } = options;
     const hosted = withSchema(withOwnSettings(effects, env));
     const { clientOf, openTimeSkipping } = await import('./time-skipping.ts');
     await giveItsOwnTime(database.pg);
@@ -127,8 +134,9 @@ export class FanOut {
    *
    * @returns of each workflow that has given something up its failure: what, and why
    */
-  async run({ until, ...others }: RunOptions = {}): Promise<string[]> {
-    refuseUnknown('FanOut.run', others, { until });
+  async run(options: RunOptions = {}): Promise<string[]> {
+    checkOptions('FanOut.run', options, { until: aMoment });
+    const { until } = options;
     const { withWorkers } = await import('./time-skipping.ts');
     const { db } = this.#database;
     const effects = Object.fromEntries(

@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Effect } from '../activities/runtime/effect.ts';
-import { refusedOwnName } from '../outbox/own-subscribers.ts';
+import { type Effect, isEffect } from '../activities/runtime/effect.ts';
+import { refusedNames } from './check-effects.ts';
 
 /** Thrown where a module with effects can't be loaded, or has none. It says what to do. */
 export class EffectModuleError extends Error {
@@ -55,17 +55,8 @@ async function importModule(file: string): Promise<unknown> {
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
-function isEffect(value: unknown): value is Effect {
-  if (typeof value !== 'object' || value === null) return false;
-  const hasWork = 'transact' in value || 'perform' in value;
-  return hasWork && 'task_queue' in value && 'name' in value;
-}
-
 function withNamesOfTheirOwn(effects: Effect[], file: string): Effect[] {
-  const names = effects.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice) throw new EffectModuleError(`${file} exports two effects called "${twice}"`);
-  const refused = refusedOwnName(names);
+  const refused = refusedNames(effects.map(({ name }) => name));
   if (refused) throw new EffectModuleError(`${file} can't be used: ${refused}`);
   return effects;
 }

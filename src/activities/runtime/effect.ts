@@ -233,6 +233,13 @@ export function defineEffect<S extends OwnSettings = undefined, T extends AnyTyp
   });
 }
 
+/** Whether it is what {@link defineEffect} returned. */
+export function isEffect(value: unknown): value is Effect {
+  if (typeof value !== 'object' || value === null) return false;
+  const hasWork = 'transact' in value || 'perform' in value;
+  return hasWork && 'task_queue' in value && 'name' in value;
+}
+
 type AnyOptions = DatabaseEffect<OwnSettings, AnyType> | OutsideEffect<OwnSettings, AnyType>;
 
 const known: Record<keyof DatabaseEffect | keyof OutsideEffect, object | true> = {
