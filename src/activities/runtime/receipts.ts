@@ -203,7 +203,7 @@ export async function recordAttempts(
     from ${lazily ? sql`lazy cross join` : sql``} unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[],
       ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => o.reason?.slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[],
+      ${column((o) => o.reason?.replaceAll('\0', '').slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[],
       ${column(reportOf)}::text[]
     ) as t (event_id, target, failed, reason, in_ms, report)
     where ${isWritable(subscriber)} order by event_id, target

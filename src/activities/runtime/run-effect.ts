@@ -6,6 +6,7 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/disp
 import { CallFailure, FAILURE, isUnknownDispatch } from '../../transport/retry/failure.ts';
 import { CallReport, type TellAttempt } from './attempt-report.ts';
 import type { CallSlots } from './call-slots.ts';
+import { checkingAnswers, deadOfNonsense, MalformedAnswerError } from './checked-answer.ts';
 import { debouncing } from './debounce/debouncing.ts';
 import { asWaits, type Call, type DatabaseEffect, type Effect, machineTime } from './effect.ts';
 import { EventReader } from './event-reader.ts';
@@ -74,7 +75,8 @@ export async function answer(
   options: CallOptions = {},
 ): Promise<EffectAnswer> {
   const report = new CallReport(call, options);
-  const calling = { effect: upcasting(debouncing(effect)), db, call, signal, options, report };
+  const asked = upcasting(debouncing(checkingAnswers(effect)));
+  const calling = { effect: asked, db, call, signal, options, report };
   const answered = await runOrPutOff(calling);
   if (answered.put_off !== undefined) return answered;
   report.outcomes(answered.open);
@@ -117,6 +119,8 @@ async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
     if (unmade) return unmade;
     // A group is halved next: none of its events has been tried by itself.
     const [event] = call.alone ? await recordFailure(db, call, reason).catch(() => []) : [];
+    if (error instanceof MalformedAnswerError && event !== undefined)
+      return { done: 0, open: [deadOfNonsense(event, error, call.target)] };
     report.whole('failed', cause, error, event);
     throw new CallFailure(FAILURE.poison, reason, {
       shortCause: cause,

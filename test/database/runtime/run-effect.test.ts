@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
 import {
+  type Answer,
   dead,
   defineEffect,
   type Effect,
@@ -410,6 +411,130 @@ describe('a call for several targets of an event', () => {
       .pg`insert into knockon.receipts (event_id, subscriber) values (${ids[0]!}, ${effect.name})`;
     await call(effect);
     expect(parted).toBe(true);
+  });
+});
+
+describe('an effect that answers what it must not', () => {
+  type Answering = (events: DomainEvent[]) => unknown;
+  const nonsense: [string, Answering, string][] = [
+    ['what a map of promises comes to', (events) => events.map(() => undefined), 'undefined in it'],
+    ['results', (events) => events.map(() => ({ ok: true })), 'an array with an object in it'],
+    ['the events', (events) => events, 'an array with an object in it'],
+    ['true', () => true, 'a boolean'],
+    ['an object', () => ({ ok: true }), 'an object'],
+    [
+      'another event',
+      () => [dead({ id: '01890000-0000-7000-8000-000000000000' }, 'no')],
+      'for an event that it was not given',
+    ],
+    ['no reason', of({ state: 'dead' }), 'dead without a reason'],
+    ['an unknown state', of({ state: 'sometime' }), 'a state other than retry, later and dead'],
+    ['no moment', of({ state: 'later', until: 'soon' }), 'later without a moment'],
+    ['no wait', of({ state: 'retry', reason: 'x', after_ms: Number.NaN }), 'after_ms that is no'],
+    ['no text', of({ state: 'retry', reason: 'x', cause: 5 }), 'a cause that is no text'],
+    [
+      'one twice',
+      (events) => [
+        ...of({ state: 'dead', reason: 'x' })(events),
+        ...of({ state: 'dead', reason: 'y' })(events),
+      ],
+      'twice for one event',
+    ],
+  ];
+
+  function of(outcome: object) {
+    return (events: DomainEvent[]) => events.map(({ id }) => ({ event_id: id, ...outcome }));
+  }
+
+  it.each(nonsense)(
+    'has called the outside once, and has dead letters that say so: %s',
+    async (_, answered, why) => {
+      const { call, ids } = await aDispatch(2);
+      const name = named();
+      const called: string[] = [];
+      const effect = defineEffect({
+        name,
+        description: '',
+        on: ['message.created'],
+        async perform(events) {
+          called.push(...events.map(({ id }) => id));
+          return answered(events) as Answer;
+        },
+      });
+      const { done, open } = await call(effect);
+      expect({ done, called: called.sort() }).toEqual({ done: 0, called: ids });
+      const letter = {
+        state: 'dead',
+        cause: 'malformed answer',
+        reason: expect.stringContaining(why),
+      };
+      expect(open).toEqual(ids.map((event_id) => expect.objectContaining({ event_id, ...letter })));
+      expect(open).toMatchObject([
+        { reason: expect.stringContaining(`the effect ${name} answered`) },
+        {},
+      ]);
+      expect(await receipts(name)).toEqual([]);
+    },
+  );
+
+  it.each(['none', 'key'] as const)('has changed nothing in our database: %s', async (ordering) => {
+    const { call, ids } = await aDispatch(2);
+    const name = named();
+    const effect = defineEffect({
+      name,
+      description: '',
+      on: ['message.created'],
+      ordering,
+      onPoison: ordering === 'key' ? 'park' : undefined,
+      async transact(tx, events) {
+        await noting(name)(tx, events);
+        return events.flatMap(({ id }) => (id === ids[0] ? { state: 'dead' } : [])) as never;
+      },
+    });
+    if (ordering === 'none') await expect(call(effect)).rejects.toThrow(CallFailure);
+    const one = { ids: ids.slice(0, 1) };
+    const { done, open } = await (ordering === 'none'
+      ? call(effect, one, { alone: true })
+      : call(effect));
+    expect({ done, open }).toEqual({
+      done: ordering === 'none' ? 0 : 1,
+      open: [
+        expect.objectContaining({ event_id: ids[0], state: 'dead', cause: 'malformed answer' }),
+      ],
+    });
+    expect(await happened(name)).toEqual(ordering === 'none' ? [] : ids.slice(1));
+    expect(await receipts(name)).toEqual(ordering === 'none' ? [] : ids.slice(1));
+  });
+
+  it('says what it must of the other events', async () => {
+    const { call, ids } = await aDispatch(3);
+    const effect = defineEffect({
+      name: named(),
+      description: '',
+      on: ['message.created'],
+      async perform([first, second]) {
+        return [retry(first!, 'busy'), { event_id: second!.id, state: 'dead' } as never];
+      },
+    });
+    const { done, open } = await call(effect);
+    expect(done).toBe(1);
+    expect(open).toMatchObject([
+      { event_id: ids[0], state: 'retry', reason: 'busy' },
+      { event_id: ids[1], state: 'dead', cause: 'malformed answer' },
+    ]);
+  });
+
+  it('may quote characters that no text in Postgres holds', async () => {
+    const { call } = await aDispatch(1);
+    const name = named();
+    const effect = defineEffect({
+      name,
+      description: '',
+      on: ['message.created'],
+      perform: async ([event]) => [dead(event!, 'it said a\0b')],
+    });
+    expect(await call(effect)).toMatchObject({ done: 0, open: [{ state: 'dead' }] });
+    expect(await attempts(name)).toMatchObject([{ last_error: 'it said ab' }]);
   });
 });
 

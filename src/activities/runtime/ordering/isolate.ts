@@ -1,6 +1,7 @@
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
+import { deadOfNonsense, MalformedAnswerError } from '../checked-answer.ts';
 import { explain } from '../explain.ts';
 import { FencedOffError, LocksAwayError } from '../locks/lock.ts';
 
@@ -139,8 +140,7 @@ const both = (a: Ran, b: Ran): Ran => ({
   open: [...a.open, ...b.open],
 });
 
-const threw = (event: DomainEvent, error: unknown): OpenOutcome => ({
-  event_id: event.id,
-  state: 'retry',
-  ...explain(error),
-});
+const threw = ({ id }: DomainEvent, error: unknown): OpenOutcome =>
+  error instanceof MalformedAnswerError
+    ? deadOfNonsense(id, error)
+    : { event_id: id, state: 'retry', ...explain(error) };
