@@ -33,6 +33,9 @@ export const aBoolean = isA('boolean', 'true or false');
 export const aFunction = isA('function', 'a function');
 export const anObject = isA('object', 'an object');
 
+export const aNumber: Must = (value) =>
+  Number.isFinite(value) ? undefined : `must be a number, not ${shown(value)}`;
+
 export const aWholeNumber =
   (least: number, most: number): Must =>
   (value) =>

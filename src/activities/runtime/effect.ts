@@ -1,14 +1,18 @@
 import type { StringValue } from 'ms';
 import type { z } from 'zod';
 import type { Database, Transaction } from '../../db/client.ts';
-import { LONGEST_DEBOUNCE, mostOf } from '../../db/schema/debounces.ts';
 import type { DomainEvent, EventType } from '../../events/index.ts';
-import { refusedName } from '../../events/name.ts';
-import { isPattern, refusedPattern } from '../../events/wanted.ts';
-import { refuseUnknown } from '../../known-members.ts';
-import { parseDuration } from '../../text/duration.ts';
+import { aMoment, aNumber, aString, checkOptions, type Must } from '../../known-members.ts';
 import { effectQueue, type OpenOutcome, type RetryPolicy } from '../../transport/dispatch.ts';
 import type { DebouncePolicy } from './debounce/decide.ts';
+import {
+  callTime,
+  checkEffect,
+  debouncePolicy,
+  duration,
+  MOST_EVENTS,
+  nameOf,
+} from './effect-options.ts';
 import type { PoisonPolicy } from './ordering/isolate.ts';
 
 /** An outcome, with details for Postgres and the worker's log that enter no history. */
@@ -57,7 +61,7 @@ interface Options<S extends OwnSettings, T extends AnyType> {
         backoff?: number | undefined;
       }
     | undefined;
-  /** Longest time of a call (default 30 s). A call that takes longer is made again. */
+  /** Longest time of a call (default 30 s, up to 24 h). A call that takes longer is made again. */
   timeout?: StringValue | undefined;
   /** Most events a call (default 2000, and no more). */
   batch?: number | undefined;
@@ -134,9 +138,6 @@ export type OwnSettings = z.ZodObject | undefined;
 /** What its `settings` came to, for an effect that has some. */
 type Given<S extends OwnSettings> = S extends z.ZodObject ? { settings: z.output<S> } : unknown;
 
-/** Default and limit of `batch`. */
-const MOST_EVENTS = 2000;
-
 /** What every call is given beside its events. */
 export interface Call {
   /**
@@ -210,28 +211,31 @@ export type Effect = (Pick<DatabaseEffect, 'transact'> | Pick<OutsideEffect, 'pe
 export function defineEffect<S extends OwnSettings = undefined, T extends AnyType = string>(
   options: DatabaseEffect<S, T> | OutsideEffect<S, T>,
 ): Effect {
-  refuseUnknownOptions(options);
-  check(options);
-  const { timeout = '30s', retry = {}, debounce, ...rest } = options;
-  const { name, ordering = 'none' } = options;
+  checkEffect(options);
+  const given = withoutUndefined(options);
+  const { timeout = '30s', retry = {}, debounce, ...rest } = given;
+  const { name, ordering = 'none' } = given;
   return Object.freeze({
     ...rest,
-    on: options.on.map(nameOf),
-    batch: options.batch ?? MOST_EVENTS,
+    on: given.on.map(nameOf),
+    batch: given.batch ?? MOST_EVENTS,
     ordering,
-    onPoison: options.onPoison ?? 'block',
-    again: options.again ?? (ordering === 'none' && 'perform' in options ? 'asked' : 'never'),
+    onPoison: given.onPoison ?? 'block',
+    again: given.again ?? (ordering === 'none' && 'perform' in given ? 'asked' : 'never'),
     retry: {
       attempts: retry.attempts ?? 20,
       initial_ms: duration(name, retry.initial ?? '1s'),
       max_ms: duration(name, retry.max ?? '10m'),
       backoff: retry.backoff ?? 2,
     },
-    timeout_ms: duration(name, timeout),
+    timeout_ms: callTime(name, timeout),
     task_queue: effectQueue(name),
     ...(debounce && { debounce: debouncePolicy(name, debounce) }),
   });
 }
+
+const withoutUndefined = <T extends object>(options: T): T =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 
 /** Whether it is what {@link defineEffect} returned. */
 export function isEffect(value: unknown): value is Effect {
@@ -240,128 +244,22 @@ export function isEffect(value: unknown): value is Effect {
   return hasWork && 'task_queue' in value && 'name' in value;
 }
 
-type AnyOptions = DatabaseEffect<OwnSettings, AnyType> | OutsideEffect<OwnSettings, AnyType>;
-
-const known: Record<keyof DatabaseEffect | keyof OutsideEffect, object | true> = {
-  name: true,
-  description: true,
-  on: true,
-  as: true,
-  retry: { attempts: true, initial: true, max: true, backoff: true },
-  timeout: true,
-  batch: true,
-  limit: { perSecond: true },
-  perWorkspace: { concurrency: true, perSecond: true },
-  concurrency: true,
-  manyTargets: true,
-  waiting: true,
-  ordering: true,
-  debounce: { by: true, wait: true, most: true },
-  onPoison: true,
-  again: true,
-  settings: true,
-  transact: true,
-  perform: true,
-};
-
-/** @throws TypeError if an option is unknown, or there is nothing to call */
-function refuseUnknownOptions(options: AnyOptions): void {
-  const { name } = options;
-  refuseUnknown(`effect "${name}"`, options, known);
-  for (const [option, members] of Object.entries(known))
-    if (members !== true)
-      refuseUnknown(`effect "${name}": \`${option}\``, options[option as 'limit'] ?? {}, members);
-  if (!('transact' in options) && !('perform' in options))
-    throw invalid(name, 'it has neither `transact` nor `perform`');
-}
-
-/** @throws TypeError if an option is invalid */
-function check(options: AnyOptions): void {
-  const { name, on, batch = MOST_EVENTS, again = 'never', limit, concurrency } = options;
-  const { attempts = 0, backoff = 1 } = options.retry ?? {};
-  const isOrdered = (options.ordering ?? 'none') !== 'none';
-  const refuse = (problem: string): never => {
-    throw invalid(name, problem);
-  };
-  if (!/^[a-z][a-z0-9_-]{0,62}$/.test(name))
-    refuse('its name must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -');
-  if (on.length === 0) refuse('`on` is empty; list event types, or "*" for all');
-  for (const wanted of on.map(nameOf)) {
-    const refused = refusedWanted(wanted);
-    if (refused) refuse(`\`on\`: ${refused}`);
-  }
-  if (!isWhole(batch, 1, MOST_EVENTS))
-    refuse(`batch ${batch} is not a whole number from 1 to ${MOST_EVENTS}`);
-  if (isOrdered && again !== 'never')
-    refuse('done again it would be out of order; leave `again` out');
-  if (!isOrdered && options.onPoison)
-    refuse('`onPoison` is for ordered effects; set `ordering` too');
-  if (isOrdered && options.debounce)
-    refuse('`debounce` is not for ordered effects: what is merged is in no order; leave one out');
-  if (!isWhole(attempts, 0, Number.POSITIVE_INFINITY))
-    refuse(`retry.attempts ${attempts} is not a whole number from 0 (without end)`);
-  if (limit && !(limit.perSecond > 0 && limit.perSecond <= 100_000))
-    refuse(`limit.perSecond ${limit.perSecond} is not a number above 0, up to 100000`);
-  if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
-    refuse(`concurrency ${concurrency} is not a whole number from 1 to 1000`);
-  const refused = options.perWorkspace && refusedLimit(options.perWorkspace);
-  if (refused) refuse(`perWorkspace${refused}`);
-  if (options.settings && !('shape' in options.settings))
-    refuse('`settings` must be z.object({ VARIABLE: … })');
-  if (backoff < 1) refuse(`retry.backoff ${backoff} is below 1`);
-}
-
-/** What is wrong with a limit of workspaces; undefined: nothing. */
-function refusedLimit({ concurrency, perSecond }: WorkspaceLimit): string | undefined {
-  if (concurrency === undefined && perSecond === undefined)
-    return ' says nothing: it must have concurrency, perSecond or both';
-  if (concurrency !== undefined && !isWhole(concurrency, 1, 1000))
-    return `.concurrency ${concurrency} is not a whole number from 1 to 1000`;
-  if (perSecond !== undefined && !(perSecond >= 0.001 && perSecond <= 1_000_000))
-    return `.perSecond ${perSecond} is not a number from 0.001 to 1000000`;
-  return undefined;
-}
-
-function refusedWanted(wanted: string): string | undefined {
-  if (!isPattern(wanted)) return refusedName(wanted);
-  const refused = refusedPattern(wanted);
-  return refused && `"${wanted}" ${refused}`;
-}
-
-const nameOf = (type: string | EventType<object>) => (typeof type === 'string' ? type : type.name);
-
-const isWhole = (value: number, least: number, most: number) =>
-  Number.isInteger(value) && value >= least && value <= most;
-
-const invalid = (name: string, problem: string) => new TypeError(`effect "${name}": ${problem}`);
-
-/** In ms. @throws TypeError if it is none */
-function duration(name: string, text: StringValue): number {
-  const value = parseDuration(text);
-  if (value !== undefined && value > 0) return value;
-  throw invalid(name, `"${text}" is not a duration such as "30s"`);
-}
-
-/** @throws TypeError */
-function debouncePolicy(
-  name: string,
-  { by, wait, most }: NonNullable<Options<OwnSettings, AnyType>['debounce']>,
-): DebouncePolicy {
-  if (by !== 'key') throw invalid(name, `debounce.by ${JSON.stringify(by)} must be "key"`);
-  const wait_ms = duration(name, wait);
-  const most_ms = most === undefined ? mostOf(wait_ms) : duration(name, most);
-  for (const [field, value] of Object.entries({ wait: wait_ms, most: most_ms }))
-    if (value > LONGEST_DEBOUNCE)
-      throw invalid(name, `debounce.${field} of ${value / 1000} s is longer than a day`);
-  if (most_ms < wait_ms)
-    throw invalid(name, `debounce.most "${most}" is shorter than debounce.wait "${wait}"`);
-  return { wait_ms, most_ms };
-}
-
 type Which = Pick<DomainEvent, 'id'> | { event: DomainEvent; target: string };
 
-const subject = (which: Which) =>
-  'event' in which ? { event_id: which.event.id, target: which.target } : { event_id: which.id };
+/** @throws TypeError */
+function subject(which: Which) {
+  const isTargeted = typeof which === 'object' && which !== null && 'event' in which;
+  const { event, target } = isTargeted ? which : { event: which, target: undefined };
+  if (typeof event?.id !== 'string')
+    throw new TypeError('retry(), later() and dead() must be given an event, or {event, target}');
+  return target === undefined ? { event_id: event.id } : { event_id: event.id, target };
+}
+
+const told = { cause: aString, short: aString, host: aString, ms: aNumber } satisfies Record<
+  keyof Aside | 'cause',
+  Must
+>;
+const toldOfRetry = { ...told, after_ms: aNumber };
 
 /**
  * Not this time; try again, after `after_ms` where the other side said so, else as the policy says.
@@ -372,14 +270,17 @@ export const retry = (
   which: Which,
   reason: string,
   options: Aside & { cause?: string | undefined; after_ms?: number | undefined } = {},
-): Open => ({ ...subject(which), state: 'retry', reason, ...options });
+): Open => {
+  checkOptions('retry()', options, toldOfRetry);
+  return { ...subject(which), state: 'retry', reason, ...options };
+};
 
 /** Nothing is wrong; call again at that moment by the call's `now()`. */
-export const later = (which: Which, until: Date): OpenOutcome => ({
-  ...subject(which),
-  state: 'later',
-  until: until.toISOString(),
-});
+export const later = (which: Which, until: Date): OpenOutcome => {
+  const wrong = aMoment(until);
+  if (wrong) throw new TypeError(`later(): \`until\` ${wrong}`);
+  return { ...subject(which), state: 'later', until: until.toISOString() };
+};
 
 /** Moments as waits from now on: then the clocks of other machines don't matter. */
 export const asWaits = (open: Open[], { now }: Call): Open[] =>
@@ -394,6 +295,7 @@ export const machineTime: Call = { now: () => new Date() };
 
 /** Nothing is wrong; call again in so many ms. `reason`: what it waits for, for operators. */
 export const laterIn = (which: Which, ms: number, reason?: string): OpenOutcome => {
+  checkOptions('laterIn()', { ms }, { ms: aNumber });
   const in_ms = Math.max(0, Math.ceil(ms));
   return {
     ...subject(which),
@@ -426,4 +328,7 @@ export const dead = (
   which: Which,
   reason: string,
   options: Aside & { cause?: string | undefined } = {},
-): Open => ({ ...subject(which), state: 'dead', reason, ...options });
+): Open => {
+  checkOptions('dead()', options, told);
+  return { ...subject(which), state: 'dead', reason, ...options };
+};

@@ -2,10 +2,14 @@ import { expect, it } from 'vitest';
 import { createClient } from '../../../src/client/index.ts';
 import {
   connect,
+  dead,
   defineEffect,
   defineEvent,
   EventSchemaError,
+  later,
+  laterIn,
   migrate,
+  retry,
   runEffects,
   z,
 } from '../../../src/index.ts';
@@ -85,6 +89,72 @@ it.each<[string, () => unknown, string]>([
   await expect(refused).rejects.toThrow(TypeError);
   await expect(refused).rejects.toThrow(why);
   await expect(refused).rejects.toThrow(what);
+});
+
+it.each<[string, object]>([
+  ['`ordering` must be "none" or "key" or "exclusive", not "keys"', { ordering: 'keys' }],
+  ['`as` must be "current" or "stored", not "raw"', { as: 'raw' }],
+  ['`again` must be "freely"', { again: 'always' }],
+  ['`onPoison` must be "block" or "park"', { ordering: 'key', onPoison: 'skip' }],
+  ['it has both `transact` and `perform`', { perform: async () => {} }],
+  ['it has neither `transact` nor `perform`', { transact: undefined }],
+  ['`transact` must be a function, not a string', { transact: 'x' }],
+  ['its name must be', { name: undefined }],
+  ['its name must be', { name: ['books'] }],
+  ['`description` must be a string', { description: 5 }],
+  ['`on` must be an array', { on: 'c1.paid' }],
+  ['`on` must be an array', { on: undefined }],
+  ['`on` has something that is no event type', { on: [null] }],
+  ['`on` has something that is no event type', { on: [{}] }],
+  ['5 is not a duration such as "30s"', { timeout: 5 }],
+  ['timeout "30d" is longer than a day', { timeout: '30d' }],
+  ['5 is not a duration', { retry: { initial: 5 } }],
+  ['`retry` must be an object', { retry: 5 }],
+  ['retry.backoff two', { retry: { backoff: 'two' } }],
+  ['retry.backoff NaN', { retry: { backoff: Number.NaN } }],
+  ['limit.perSecond 5 is not a number', { limit: { perSecond: '5' } }],
+  ['perWorkspace.perSecond 5 is not a number', { perWorkspace: { perSecond: '5' } }],
+  ['`waiting` must be a whole number', { waiting: 1.5 }],
+  ['`manyTargets` must be true or false', { manyTargets: 1 }],
+  ['`debounce` must be an object', { debounce: '1s' }],
+  ['`settings` must be an object', { settings: 'x' }],
+])('an effect is refused: %s', (why, wrong) => {
+  expect(() => defineEffect({ ...effect, ...wrong } as never)).toThrow(TypeError);
+  expect(() => defineEffect({ ...effect, ...wrong } as never)).toThrow(why);
+});
+
+it('an effect is refused that is none', () => {
+  expect(() => defineEffect(undefined as never)).toThrow('its options must be an object');
+});
+
+it('what is undefined is left out of an effect', () => {
+  const { transact: _, ...rest } = effect;
+  const options = { ...rest, transact: undefined, perform: async () => {}, batch: undefined };
+  const made = defineEffect(options as never);
+  expect(made).toMatchObject({ again: 'asked', batch: 2000 });
+  expect(made).not.toHaveProperty('transact');
+});
+
+const event = anEvent('a.made');
+it.each<[string, () => unknown]>([
+  ['later(): `until` must be a valid Date', () => later(event, 'soon' as never)],
+  ['later(): `until` must be a valid Date', () => later(event, undefined as never)],
+  ['later(): `until` must be a valid Date', () => later(event, new Date('soon'))],
+  ['laterIn(): `ms` must be a number, not NaN', () => laterIn(event, Number.NaN)],
+  [
+    'dead(): `cuase` is unknown; did you mean `cause`?',
+    () => dead(event, 'x', { cuase: 'y' } as never),
+  ],
+  [
+    'retry(): `afterMs` is unknown; did you mean `after_ms`?',
+    () => retry(event, 'x', { afterMs: 5 } as never),
+  ],
+  ['retry(): `after_ms` must be a number', () => retry(event, 'x', { after_ms: '5' as never })],
+  ['must be given an event, or {event, target}', () => retry(event.id as never, 'x')],
+  ['must be given an event, or {event, target}', () => dead(undefined as never, 'x')],
+])('an answer is refused: %s', (why, make) => {
+  expect(make).toThrow(TypeError);
+  expect(make).toThrow(why);
 });
 
 it('an effect must have something to call', () => {
