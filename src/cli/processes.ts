@@ -218,6 +218,7 @@ export function explained(error: unknown, config?: Config): never {
   if (error instanceof ConfigError) throw new CommandError(error.message, badConfig);
   if (name === 'EffectModuleError') throw new CommandError(`--from: ${message}`, EXIT.usage);
   if (name === 'UnknownEffectError') throw new CommandError(`--only: ${message}`, EXIT.usage);
+  if (ours === 'NotMigratedError') throw new CommandError(`${(error as Error).message}.`);
   if (name === 'TakenNameError') throw new CommandError(`Could not start: ${message}.`);
   if (name === 'MigrationError' || name === 'UnsupportedPostgresError')
     throw new CommandError(message);

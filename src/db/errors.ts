@@ -27,3 +27,18 @@ const away =
 export function isDatabaseAway(error: unknown): boolean {
   return away.test(errorCode(error) ?? '');
 }
+
+/** What is said where a table, the schema or a function of ours is not there. */
+export const NOT_MIGRATED = {
+  codes: ['42P01', '3F000', '42883'],
+  problem: 'this database has no Knock-on, or an older one',
+  hint: 'Run knockon migrate with its DATABASE_URL',
+};
+
+/** Thrown where a process starts on such a database. */
+export class NotMigratedError extends Error {
+  override name = 'NotMigratedError';
+  constructor(cause: unknown) {
+    super(`${NOT_MIGRATED.problem}. ${NOT_MIGRATED.hint}`, { cause });
+  }
+}

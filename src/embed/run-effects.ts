@@ -81,6 +81,7 @@ export interface RunningEffects {
  * or `relay`, and with Temporal `worker workflows`.
  *
  * @throws ConfigError with a line for each setting that is missing, malformed or unknown
+ * @throws NotMigratedError if the database has not been migrated
  * @throws TypeError if there is no effect, two have the same name, one has that of an effect of
  * Knock-on's own, or an option is unknown or not what it must be
  */

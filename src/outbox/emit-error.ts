@@ -1,3 +1,5 @@
+import { NOT_MIGRATED } from '../db/errors.ts';
+
 /** More about an {@link EmitError}, for programs. */
 interface About {
   /** SQLSTATE: of the class `KN` where Knock-on refused the event. */
@@ -42,12 +44,7 @@ const known: Record<string, { problem: string; hint: string }> = {
     hint: 'Let an administrator run: grant knockon_emitter to ROLE',
   },
 };
-const NOT_MIGRATED = {
-  problem: 'this database has no Knock-on, or an older one',
-  hint: 'Run knockon migrate with its DATABASE_URL',
-};
-known['42883'] = NOT_MIGRATED;
-known['3F000'] = NOT_MIGRATED;
+for (const code of NOT_MIGRATED.codes) known[code] = NOT_MIGRATED;
 
 const CLOSED = {
   problem: 'the connection is closed, or the transaction is over',

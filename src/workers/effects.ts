@@ -8,7 +8,7 @@ import { postgresLocks } from '../activities/runtime/locks/postgres.ts';
 import type { LimitedSubscribers } from '../activities/runtime/workspace-limits.ts';
 import { schema } from '../activities/schema/index.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
-import { isDatabaseAway } from '../db/errors.ts';
+import { errorCode, isDatabaseAway, NOT_MIGRATED, NotMigratedError } from '../db/errors.ts';
 import { dispatchAnew } from '../outbox/dispatch-anew.ts';
 import { assertOwn, type Registration, register } from '../outbox/subscribers.ts';
 import type { Config } from '../settings/config.ts';
@@ -79,12 +79,24 @@ export interface StartOptions {
   concurrency?: number;
 }
 
-/** Hosts these effects until it is stopped. @throws ConfigError */
-export async function startEffects(given: Config, options: StartOptions): Promise<Running> {
-  const { concurrency, only, env = process.env } = options;
+/** Hosts these effects until it is stopped. @throws ConfigError, NotMigratedError */
+export async function startEffects(config: Config, options: StartOptions): Promise<Running> {
+  const started = new ShutdownStack();
+  try {
+    return await startWith(started, config, options);
+  } catch (error) {
+    await started.stop().catch(() => {});
+    throw NOT_MIGRATED.codes.includes(errorCode(error) ?? '') ? new NotMigratedError(error) : error;
+  }
+}
+
+async function startWith(
+  started: ShutdownStack,
+  given: Config,
+  { concurrency, only, env = process.env, ...options }: StartOptions,
+): Promise<Running> {
   const config = concurrency === undefined ? given : { ...given, KNOCKON_CONCURRENCY: concurrency };
   const log = createLog('worker effects', config.LOG_LEVEL);
-  const started = new ShutdownStack();
   const database = options.database ?? openDatabase(config, started);
   const wanted = options.effects;
   const effects = Array.isArray(wanted) ? wanted : await wanted({ database, log, started });

@@ -65,6 +65,20 @@ describe('an application that connects', () => {
 });
 
 describe('effects of its own', () => {
+  it('are told where the database has no Knock-on, and what to do', async () => {
+    const { defineEffect } = await import('../../../src/index.ts');
+    const options = { name: 'mine', description: '', on: ['*'], transact: async () => {} };
+    const running = runEffects({
+      effects: [defineEffect(options)],
+      url: await emptyDatabase(),
+      transport: 'pg-boss',
+      env: { LOG_LEVEL: 'error' },
+    });
+    await expect(running).rejects.toThrow(
+      'this database has no Knock-on, or an older one. Run knockon migrate',
+    );
+  });
+
   it.each([
     [{ KNOCKON_CONCURENCY: '5' }, 'did you mean KNOCKON_CONCURRENCY?'],
     [{ TEMPORAL_ADDRESS: 'nowhere' }, 'must be host:port'],
