@@ -52,13 +52,29 @@ function upcastOne(event: DomainEvent, type: EventType): DomainEvent | Open {
   const failed = (why: string, short = what) =>
     dead(event, `${what}: ${why}`, { cause: 'upcast', short });
   try {
-    const payload = type.upcast?.(freeze(event.payload), event.version);
+    const payload: unknown = type.upcast?.(freeze(event.payload), event.version);
+    if (!isPlain(payload)) return failed(notPlain(payload));
     const issues = type.check(payload);
     if (issues.length > 0) return failed(`its ${explainIssues(issues)}`);
-    return Object.freeze({ ...event, version, payload: freeze(payload as DomainEvent['payload']) });
+    return Object.freeze({ ...event, version, payload: freeze(payload) });
   } catch (error) {
     return failed(explain(error).reason);
   }
+}
+
+/** Whether it is an object as JSON makes them. */
+function isPlain(value: unknown): value is DomainEvent['payload'] {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function notPlain(value: unknown): string {
+  if (typeof (value as PromiseLike<unknown> | undefined)?.then !== 'function')
+    return '`upcast` must return a plain object';
+  // Nobody else hears of its failure, which would end the process.
+  Promise.resolve(value).catch(() => {});
+  return '`upcast` returned a promise: it must return the payload itself';
 }
 
 /** Other effects of the process may have the same event. */

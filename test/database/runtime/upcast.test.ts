@@ -23,6 +23,20 @@ defineEvent('fare.paid', {
   },
 });
 
+/** What the `upcast` of a type without required fields comes to. */
+const odd = {
+  promise: async () => ({}),
+  failing: async () => Promise.reject(new Error('later')),
+  map: () => new Map(),
+  list: () => [],
+  nothing: () => undefined,
+};
+defineEvent('toll.paid', {
+  version: 2,
+  payload: z.object({}),
+  upcast: ({ how }) => odd[how as 'map']() as never,
+});
+
 let test: TestDatabase;
 beforeAll(async () => {
   test = await freshDatabase();
@@ -31,8 +45,17 @@ beforeAll(async () => {
 });
 afterAll(() => test.close());
 
+interface Stored {
+  version: number;
+  payload: Record<string, unknown>;
+}
+
 /** Events of one key, as they lie in the log, and how to call an effect for them. */
-async function dispatched(...stored: { version: number; payload: Record<string, unknown> }[]) {
+async function dispatched(...stored: Stored[]) {
+  return await dispatchedOf('fare.paid', ...stored);
+}
+
+async function dispatchedOf(type: string, ...stored: Stored[]) {
   const { pg, db } = test.database;
   const { workspaceId } = await aChannel(test.database);
   const { id: sequence } = { id: uuidv7() };
@@ -41,13 +64,13 @@ async function dispatched(...stored: { version: number; payload: Record<string, 
     await pg`
       insert into knockon.events (id, type, version, workspace_id, sequence_id, key, seq, timestamp,
         payload)
-      values (${id}, 'fare.paid', ${version}, ${workspaceId}, ${sequence}, 'k', ${seq}, now(),
+      values (${id}, ${type}, ${version}, ${workspaceId}, ${sequence}, 'k', ${seq}, now(),
         ${pg.json(payload as never)})`;
     await pg`
       insert into knockon.outbox (event_id, workspace_id, type)
-      values (${id}, ${workspaceId}, 'fare.paid')`;
+      values (${id}, ${workspaceId}, ${type})`;
   }
-  const claimed = (await claim(pg, 500)).find(({ type }) => type === 'fare.paid');
+  const claimed = (await claim(pg, 500)).find((one) => one.type === type);
   const events = { offset: 0, limit: stored.length };
   const given = { dispatch_id: claimed!.id, origin: claimed!.origin, events, alone: false };
   const call = (effect: Effect) =>
@@ -83,7 +106,7 @@ function keeping(options: { ordering?: 'key'; as?: 'stored'; onPoison?: 'park' }
   const effect = defineEffect({
     name: `fares-${uuidv7().slice(-6)}`,
     description: '',
-    on: ['fare.paid'],
+    on: ['fare.paid', 'toll.paid'],
     async transact(tx, events) {
       await tx.execute(sql`select 1`);
       seen.length = 0;
@@ -149,4 +172,12 @@ describe('an effect gets events of an older version', () => {
       expect(JSON.stringify(open)).not.toContain('Anna');
     },
   );
+
+  it.each(Object.keys(odd))('or not at all where that is no plain object: %s', async (how) => {
+    const call = await dispatchedOf('toll.paid', { version: 1, payload: { how } });
+    const { effect, seen } = keeping();
+    const { done, open } = await call(effect);
+    expect([done, seen]).toEqual([0, []]);
+    expect(open).toMatchObject([{ state: 'dead', cause: 'upcast' }]);
+  });
 });
