@@ -51,6 +51,9 @@ export const oneOf =
     return `must be ${values.map((one) => `"${one}"`).join(' or ')}, not ${given}`;
   };
 
+export const anArray: Must = (value) =>
+  Array.isArray(value) ? undefined : `must be an array, not ${shown(value)}`;
+
 export const aMoment: Must = (value) =>
   value instanceof Date && !Number.isNaN(value.getTime()) ? undefined : 'must be a valid Date';
 

@@ -1,10 +1,17 @@
 import type { z } from 'zod';
-import { refuseUnknown } from '../known-members.ts';
+import {
+  aFunction,
+  anArray,
+  anything,
+  aString,
+  checkOptions,
+  type Must,
+} from '../known-members.ts';
 import { explainIssues, type Issue } from './issue.ts';
 import { refusedName } from './name.ts';
 import { compileCheck } from './schema/check.ts';
 import type { JsonSchema } from './schema/keywords.ts';
-import { schemaIssues } from './schema/schema-issues.ts';
+import { rootIssues, schemaIssues } from './schema/schema-issues.ts';
 import { fromZod, UnsayableError, zodIssues } from './schema/zod.ts';
 
 /** What an event carries: a JSON object. */
@@ -30,7 +37,7 @@ export interface EventType<P extends object = Payload> {
 
 /**
  * Makes a payload of an older version one of the current version. It must change nothing that it is
- * given, and depend on nothing else. What it throws makes a dead letter of the event.
+ * given, depend on nothing else, and return a plain object, no promise. What it throws makes a dead letter of the event.
  *
  * @param payload as it lies in the log, frozen
  * @param version which version that is of
@@ -54,12 +61,12 @@ export interface EventOptions<P extends object = Payload> {
 
 type Declaration = EventOptions & { payload: z.ZodType | JsonSchema };
 
-const known: Record<keyof Declaration, true> = {
-  payload: true,
-  version: true,
-  description: true,
-  examples: true,
-  upcast: true,
+const musts: Record<keyof Declaration, Must> = {
+  payload: anything,
+  version: anything,
+  description: aString,
+  examples: anArray,
+  upcast: aFunction,
 };
 
 /**
@@ -85,7 +92,7 @@ const declared = new Map<string, EventType>();
  * `invoice.sent`
  * @param options.payload a zod schema of an object, without transforms, or a JSON Schema 2020-12
  * @throws EventNameError, EventSchemaError
- * @throws TypeError if an option is unknown
+ * @throws TypeError if an option is unknown, or not what it must be
  */
 export function defineEvent<Z extends z.ZodType<object>>(
   name: string,
@@ -95,9 +102,10 @@ export function defineEvent<P extends object = Payload>(
   name: string,
   options: EventOptions<P> & { payload: JsonSchema },
 ): EventType<P>;
-export function defineEvent(name: string, { version = 1, ...options }: Declaration): EventType {
+export function defineEvent(name: string, options: Declaration): EventType {
+  const { version = 1 } = options ?? {};
   checkNameAndVersion(name, version);
-  refuseUnknown(`event "${name}"`, options, known);
+  checkOptions(`event "${name}"`, options, musts);
   const { schema, check } = payloadOf(name, options.payload);
   const { description = schema.description ?? '', examples = [], upcast } = options;
   const type = { name, version, description: String(description), schema, examples, check, upcast };
@@ -123,7 +131,8 @@ export function eventTypes(): string[] {
 }
 
 function checkNameAndVersion(name: string, version: number): void {
-  const refused = refusedName(name);
+  const refused =
+    typeof name === 'string' ? refusedName(name) : `the name of an event ${aString(name)}`;
   if (refused) throw new EventNameError(refused);
   if (!Number.isInteger(version) || version < 1 || version > 32_767)
     throw new EventNameError(
@@ -144,7 +153,7 @@ function payloadOf(
     );
   const type = isZod(payload) ? payload : undefined;
   const schema = type ? sayable(name, type) : (payload as JsonSchema);
-  if (!type) refuse(name, 'payload', schemaIssues(schema));
+  refuse(name, 'payload', type ? rootIssues(schema) : schemaIssues(schema));
   let compiled: ((value: unknown) => Issue[]) | undefined;
   return {
     schema,

@@ -52,7 +52,7 @@ function depthOf(value: unknown, above = 0): number {
 }
 
 /** What only a whole schema must be. */
-function rootIssues({ type, $schema }: JsonSchema): Issue[] {
+export function rootIssues({ type, $schema }: JsonSchema): Issue[] {
   const issues: Issue[] = [];
   if (type !== 'object')
     issues.push({ path: 'type', message: 'must be "object": a payload is a JSON object' });

@@ -50,6 +50,19 @@ describe('the event catalogue', () => {
     expect(() => defineEvent('thing.versioned', { version, payload })).toThrow('whole number');
   });
 
+  it.each<[string, unknown, unknown]>([
+    ['its options must be an object', 'card.paid', undefined],
+    ['the name of an event must be a string, not 5', 5, { payload }],
+    ['`examples` must be an array, not an object', 'card.paid', { payload, examples: {} }],
+    ['`description` must be a string', 'card.paid', { payload, description: 5 }],
+    ['`upcast` must be a function', 'card.paid', { payload, upcast: 'x' }],
+    ['type must be "object"', 'card.paid', { payload: z.string() }],
+    ['type must be "object"', 'card.paid', { payload: z.array(z.string()) }],
+  ])('refuses what JavaScript may declare, and declares nothing: %s', (why, name, options) => {
+    expect(() => defineEvent(name as never, options as never)).toThrow(why);
+    expect(eventTypes()).not.toContain('card.paid');
+  });
+
   it('names the workflow after the type', () => {
     expect(workflowName('message.created')).toBe('onMessageCreated');
     expect(workflowName('reading_list.marked_read')).toBe('onReadingListMarkedRead');
