@@ -10,6 +10,7 @@ import { EventTypeRegistry } from '../events/registry.ts';
 import { aMoment, anObject, aString, checkOptions, type Must } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
+import { SCHEMA_SUBSCRIBER } from '../outbox/own-subscribers.ts';
 import { Schedule } from '../outbox/schedule.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
@@ -95,8 +96,8 @@ export class FanOut {
    * database. Nothing of the database's other effects runs.
    *
    * @throws ConfigError if a setting of an effect's own is wrong
-   * @throws TypeError if an option is unknown, an effect has the name of another or of one of
-   * Knock-on's own, or an option is not what it must be
+   * @throws TypeError if an option is unknown or not what it must be, or an effect is named `schema`
+   * or as another
    */
   static async open(
     { database, url }: Pick<TestDatabase, 'database' | 'url'>,
@@ -104,7 +105,8 @@ export class FanOut {
     options: FanOutOptions = {},
   ): Promise<FanOut> {
     checkOptions('FanOut.open', options, musts);
-    checkEffects('FanOut.open', effects);
+    // Its database has no other effects: those of this version may be tried in it.
+    checkEffects('FanOut.open', effects, [SCHEMA_SUBSCRIBER]);
     const { env = process.env, server, workflows } = options;
     const hosted = withSchema(withOwnSettings(effects, env));
     const { clientOf, openTimeSkipping } = await import('./time-skipping.ts');
