@@ -5,8 +5,8 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
- * `database-url`, `canonical-json`, `group-by`, `known-members` and `pauses` are files of src/
- * itself.
+ * `database-url`, `canonical-json`, `group-by`, `known-members`, `pauses` and `redis` are files
+ * of src/ itself.
  */
 const allowed = {
   events: ['known-members'],
@@ -46,6 +46,7 @@ const allowed = {
     'canonical-json',
     'group-by',
     'pauses',
+    'redis',
     'text',
   ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error', 'group-by'],
@@ -60,6 +61,7 @@ const allowed = {
     'safe-error',
     'canonical-json',
     'pauses',
+    'redis',
     'text',
   ],
   // Types alone: what the calls answer.
@@ -81,6 +83,7 @@ const allowed = {
   'group-by': [],
   pauses: [],
   'known-members': [],
+  redis: [],
 };
 
 const root = resolve('src');

@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { openRedis } from '../../redis.ts';
 import type { ChannelSummary, SummaryStore } from './summary.ts';
 
 /** Lifetime of a copy, in seconds: a transaction that failed may have left a wrong one. */
@@ -36,9 +37,8 @@ export class RedisSummaries implements SummaryStore {
   #restsUntil = 0;
 
   constructor({ url, rows, onError }: RedisSummariesOptions) {
-    const times = { connectTimeout: 2000, commandTimeout: 1000, keepAlive: 10_000 };
-    this.#redis = new Redis(url, { ...times, maxRetriesPerRequest: 1, connectionName: 'knockon' });
-    this.#redis.on('error', (error: Error) => onError?.(error));
+    const limits = { commandTimeout: 1000, maxRetriesPerRequest: 1 };
+    this.#redis = openRedis(url, { ...limits, connectionName: 'knockon' }, onError);
     this.#rows = rows;
   }
 
@@ -52,7 +52,7 @@ export class RedisSummaries implements SummaryStore {
     const results = (await batch.exec()) ?? [];
     const failed = results.find(([error]) => error)?.[0];
     if (!failed) return;
-    this.#replaceIfSilent(failed);
+    this.#restIfSilent(failed);
     throw new RedisAwayError(
       `Redis, where summaries are served from, has not taken one: ${failed.message}`,
     );
@@ -76,7 +76,7 @@ export class RedisSummaries implements SummaryStore {
     try {
       return JSON.parse((await this.#redis.get(key(channelId))) ?? 'null');
     } catch (error) {
-      this.#replaceIfSilent(error);
+      this.#restIfSilent(error);
       return null;
     }
   }
@@ -85,7 +85,7 @@ export class RedisSummaries implements SummaryStore {
   async #addCopy(summary: ChannelSummary): Promise<void> {
     await this.#redis
       .set(key(summary.channel_id), JSON.stringify(summary), 'EX', LIFETIME, 'NX')
-      .catch((error) => this.#replaceIfSilent(error));
+      .catch((error) => this.#restIfSilent(error));
   }
 
   #isResting(): boolean {
@@ -96,10 +96,8 @@ export class RedisSummaries implements SummaryStore {
     return this.#redis.status === 'ready' && !this.#isResting();
   }
 
-  /** A connection that does not answer may be dead for ever, so it is replaced. */
-  #replaceIfSilent(error: unknown): void {
-    if (!(error instanceof Error) || error.message !== 'Command timed out') return;
-    this.#restsUntil = performance.now() + REST;
-    this.#redis.disconnect(true);
+  #restIfSilent(error: unknown): void {
+    if (error instanceof Error && error.message === 'Command timed out')
+      this.#restsUntil = performance.now() + REST;
   }
 }

@@ -1,5 +1,6 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { openRedis } from '../../redis.ts';
 import { type Meter, memoryMeter, type Quota, type Use, useOf } from './meter.ts';
 
 interface Options {
@@ -25,14 +26,12 @@ export function redisMeters(url: string): {
   meter(options: Omit<Options, 'redis'>): Meter;
   close(): void;
 } {
-  const redis = new Redis(url, {
-    connectTimeout: 2000,
+  // The meter says once that it is away.
+  const redis = openRedis(url, {
     commandTimeout: 250,
     maxRetriesPerRequest: 0,
     connectionName: 'knockon limits',
   });
-  // The meter says once that it is away; reconnecting goes on by itself.
-  redis.on('error', () => {});
   return { meter: (options) => redisMeter({ redis, ...options }), close: () => redis.disconnect() };
 }
 

@@ -8,6 +8,7 @@ import { createLimits, type LimitOptions } from '../../../src/api/limits/index.t
 import { memoryMeter, type Use } from '../../../src/api/limits/meter.ts';
 import { freePorts } from '../../../src/local/launcher/ports.ts';
 import { readConfig } from '../../../src/settings/config.ts';
+import { startProxy } from '../../harness/proxy.ts';
 import { isRedisInstalled, startRedis } from '../../harness/redis.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
 
@@ -249,6 +250,23 @@ describe.skipIf(!isRedisInstalled)('with Redis', () => {
       { timeout: 20_000, interval: 300 },
     );
     expect((await channels(one.app)).status).toBe(200);
+  });
+
+  test('a connection to Redis that dies in silence is replaced', async () => {
+    const redis = await startRedis();
+    const proxy = await startProxy(redis.url);
+    closing.push(proxy.stop, redis.stop);
+    const [one] = await twoApis(Number(new URL(proxy.url).port), hour(2));
+    proxy.be('swallowed', 'what is there');
+    await channels(one.app);
+    expect(one.log.warn).toHaveBeenCalledTimes(1);
+    await vi.waitFor(
+      async () => {
+        await channels(one.app, (await api.workspace()).api_key);
+        expect(one.log.info).toHaveBeenCalledTimes(1);
+      },
+      { timeout: 15_000, interval: 300 },
+    );
   });
 });
 

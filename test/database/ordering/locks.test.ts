@@ -9,6 +9,7 @@ import { FencedOffError } from '../../../src/activities/runtime/locks/lock.ts';
 import { postgresLocks } from '../../../src/activities/runtime/locks/postgres.ts';
 import { RedisLocks } from '../../../src/activities/runtime/locks/redis.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { startProxy } from '../../harness/proxy.ts';
 import { isRedisInstalled, startRedis } from '../../harness/redis.ts';
 
 interface Subject {
@@ -170,6 +171,22 @@ describe.skipIf(!isRedisInstalled)('a lease in Redis', () => {
     });
     peek.disconnect();
     await locks.close();
+    await server.stop();
+    await test.close();
+  });
+
+  it('is taken by another connection, and not by a call that has been given up, once the one that was open is silent', async () => {
+    const test = await freshDatabase();
+    const server = await startRedis();
+    const proxy = await startProxy(server.url);
+    const locks = new RedisLocks({ url: proxy.url, db: test.database.db, leaseMs: 60_000 });
+    const request = { owner: 'x', keys: [A], statementMs: 10_000, idleMs: 10_000 };
+    const free = () => locks.hold(request, async ({ keys }) => keys);
+    expect(await free()).toEqual([A]);
+    proxy.be('swallowed', 'what is there');
+    await expect.poll(() => free().catch(() => 'away'), { timeout: 15_000 }).toEqual([A]);
+    await locks.close();
+    await proxy.stop();
     await server.stop();
     await test.close();
   });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Database, Transaction } from '../../../db/client.ts';
+import { openRedis } from '../../../redis.ts';
 import {
   FencedOffError,
   type HeldLocks,
@@ -62,9 +63,8 @@ export class RedisLocks implements Locks {
   constructor({ url, db, leaseMs = LEASE, onError }: RedisLocksOptions) {
     this.#db = db;
     this.#leaseMs = leaseMs;
-    const limits = { connectTimeout: 2000, commandTimeout: 2000, maxRetriesPerRequest: 1 };
-    this.#redis = new Redis(url, { ...limits, connectionName: 'knockon' });
-    this.#redis.on('error', (error: Error) => onError?.(error));
+    const limits = { commandTimeout: 2000, maxRetriesPerRequest: 1 };
+    this.#redis = openRedis(url, { ...limits, connectionName: 'knockon' }, onError);
   }
 
   async hold<T>(request: LockRequest, work: (held: HeldLocks) => Promise<T>): Promise<T> {
@@ -96,12 +96,15 @@ export class RedisLocks implements Locks {
 
   /** @throws LocksAwayError */
   async #take({ owner, keys }: LockRequest, holder: string) {
-    const names = ['knockon:fence', ...keys.map((key) => nameOf(owner, key))];
+    const names = keys.map((key) => nameOf(owner, key));
+    const given = ['knockon:fence', ...names];
     try {
-      const reply = await this.#redis.eval(TAKE, names.length, ...names, holder, this.#leaseMs);
+      const reply = await this.#redis.eval(TAKE, given.length, ...given, holder, this.#leaseMs);
       const [token, taken] = reply as [string, number[]];
       return { token: Number(token), keys: taken.flatMap((i) => keys[i] ?? []) };
     } catch (error) {
+      // Redis may yet take them: it is slow, or is asked again by the next connection.
+      void this.#giveBack(names, holder);
       const reason = error instanceof Error ? error.message : error;
       throw new LocksAwayError(`the locks are in Redis, and it does not answer: ${reason}`);
     }
