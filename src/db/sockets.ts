@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, isIP, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Host } from '../database-url.ts';
+import { AnswerEnds } from './answer-ends.ts';
 import { Hosts } from './hosts.ts';
 
 /** What postgres.js hands to its `socket` option. */
@@ -21,6 +22,7 @@ interface Watched {
    */
   askedAt: number | null;
   heardAt: number;
+  readonly answerEnds: AnswerEnds;
   /** As Postgres has said with its last answer. */
   isInTransaction: boolean;
   /** Is to be closed as soon as no transaction is open on it. */
@@ -37,11 +39,7 @@ const LOOK = 250;
  */
 const DOUBTED = 10_000;
 
-/**
- * ReadyForQuery, with which Postgres ends every answer: its first five bytes, then the state of the
- * transaction.
- */
-const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
+/** How Postgres tells that no transaction is open. */
 const IDLE = 0x49;
 
 /** The host of a socket whose pool does not move on. */
@@ -131,6 +129,7 @@ export class Sockets {
     const watched: Watched = {
       askedAt: now,
       heardAt: now,
+      answerEnds: new AnswerEnds(),
       isInTransaction: false,
       isOld: false,
       host,
@@ -151,10 +150,11 @@ export class Sockets {
 
   #hear(socket: Socket, watched: Watched, chunk: Buffer): void {
     watched.heardAt = performance.now();
+    const state = watched.answerEnds.read(chunk);
     if (watched.askedAt === null) return;
-    const isAnswered = chunk.length >= 6 && chunk.subarray(-6, -1).equals(READY);
+    const isAnswered = state !== 0;
     watched.askedAt = isAnswered ? null : watched.heardAt;
-    watched.isInTransaction = isAnswered && chunk.at(-1) !== IDLE;
+    watched.isInTransaction = isAnswered && state !== IDLE;
     if (watched.isOld && isAnswered && !watched.isInTransaction)
       queueMicrotask(() => socket.destroy());
   }
