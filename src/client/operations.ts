@@ -1167,7 +1167,7 @@ export type ReplayPlan = {
 export type Replay = {
   /** Events of that moment or later. */
   from?: string;
-  /** Events before that moment; default: now. */
+  /** Events before that moment; default: all that are there. */
   to?: string;
   channel_id?: string;
   /** Only events of this key. Needs workspace_id too. */

@@ -55,7 +55,7 @@ export function replayCommand(program: Command): void {
       '--from <when>',
       'events of that moment or later: 2024-01-15T12:00:00Z, or 2h for two hours ago',
     )
-    .option('--to <when>', 'events before that moment (default: now)')
+    .option('--to <when>', 'events before that moment (default: all that are there)')
     .option('--channel <id>', 'only of this channel', idFrom('`GET /v1/channels` shows channels.'))
     .option('--key <key>', 'only of this key; needs --workspace')
     .option('--type <type>', 'only of this type')

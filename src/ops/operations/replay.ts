@@ -8,7 +8,7 @@ import { counted } from './counted.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
 import { resetCircuits } from './reset-circuits.ts';
-import { cursorOf, type EventFilter, matching, placeOf, scan } from './scan.ts';
+import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
 
 /** What a replay is asked for. */
 export interface ReplayInput extends EventFilter {
@@ -38,10 +38,11 @@ function purposeOf(
  * the outside. What counts, and what is ordered, never is.
  */
 export const replay: OperationHandler = {
-  async count({ pg }, { input }) {
+  async count({ pg }, { id, input }) {
     const { subscriber, ...filter } = input as ReplayInput;
+    const upTo = await fixEnd(pg, id);
     const [row] = await pg<{ n: number }[]>`
-      select count(*)::int as n from (${matching(pg, filter)}) e
+      select count(*)::int as n from (${matching(pg, { ...filter, upTo })}) e
       join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
         and s.retired_at is null
         and (${subscriber ?? null}::text is null or s.name = ${subscriber ?? null})`;
@@ -51,12 +52,12 @@ export const replay: OperationHandler = {
   step: (deps, operation, limit) =>
     dispatchPage(deps, operation, async (tx, cursor) => {
       const input = operation.input as ReplayInput;
-      const place = placeOf(cursor);
-      const { pairs, last, isLast } = await scan(tx, input, {
-        subscriber: input.subscriber ?? null,
-        after: place.after,
-        limit,
-      });
+      const { after, upTo } = placeOf(cursor);
+      const { pairs, last, isLast } = await scan(
+        tx,
+        { ...input, upTo },
+        { subscriber: input.subscriber ?? null, after, limit },
+      );
       const send = pairs.flatMap((pair) => {
         const purpose = purposeOf(pair, input);
         return purpose ? [{ ...pair, purpose }] : [];
@@ -71,11 +72,25 @@ export const replay: OperationHandler = {
       return {
         send,
         skipped: pairs.length - send.length,
-        cursor: cursorOf({ after: last ?? place.after }),
+        cursor: cursorOf({ after: last ?? after, upTo }),
         exhausted: isLast,
       };
     }),
 };
+
+/**
+ * Has an operation end at the last event that is there now. Not at a moment: an event has the time
+ * of the machine that took it.
+ *
+ * @returns the event's id
+ */
+async function fixEnd(pg: Queries, operationId: string): Promise<string | undefined> {
+  const [row] = await pg<{ up_to: string }[]>`
+    update knockon.operations set cursor = coalesce(cursor, jsonb_build_object('upTo',
+      coalesce((select id from knockon.events order by id desc limit 1), ${FIRST})))
+    where id = ${operationId} returning cursor->>'upTo' as up_to`;
+  return row?.up_to;
+}
 
 /** A delivery is the receipt of one webhook: only one that is open is sent. */
 async function openDeliveries(tx: Queries, events: { event_id: string }[]): Promise<void> {

@@ -5,6 +5,8 @@ import { type EventEffect, effectStatuses, type Queries } from '../status/effect
 
 /** Which events of the log; what is not there narrows nothing. Moments are RFC 3339. */
 export interface EventFilter {
+  /** Up to this event, in the order of their ids. */
+  upTo?: string | undefined;
   /** Emitted at that moment or later. */
   from?: string;
   /** Emitted before that moment. */
@@ -32,7 +34,7 @@ const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  */
 export function matching(
   pg: Queries,
-  { from, to, channel_id, key, type, message_id, workspace_id }: EventFilter,
+  { upTo = LAST, from, to, channel_id, key, type, message_id, workspace_id }: EventFilter,
   after = FIRST,
   limit?: number,
 ) {
@@ -43,7 +45,7 @@ export function matching(
   return pg`
     select id, type, workspace_id, channel_id, greatest(timestamp, deliver_at) as timestamp
     from knockon.events
-    where id > ${after} and id >= ${least} and id <= ${most}
+    where id > ${after} and id >= ${least} and id <= ${upTo < most ? upTo : most}
     ${from ? pg`and events.timestamp >= ${from}::timestamptz` : pg``}
     ${to ? pg`and events.timestamp < ${to}::timestamptz` : pg``}
     ${channel_id ? pg`and sequence_id = ${channel_id}` : pg``}
@@ -89,6 +91,7 @@ export async function scan(
 /** The place of a scan, as an operation keeps it. */
 export const placeOf = (cursor: Record<string, unknown> | null) => ({
   after: typeof cursor?.after === 'string' ? cursor.after : undefined,
+  upTo: typeof cursor?.upTo === 'string' ? cursor.upTo : undefined,
   /** From where to look once more at the end, because something could not be told yet. */
   again: typeof cursor?.again === 'string' ? cursor.again : undefined,
 });
@@ -96,6 +99,7 @@ export const placeOf = (cursor: Record<string, unknown> | null) => ({
 /** The cursor without what is not there. */
 export const cursorOf = (place: {
   after: string | undefined;
+  upTo?: string | undefined;
   again?: string | undefined;
 }): { [key: string]: JSONValue } =>
   Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined)) as Record<

@@ -16,7 +16,9 @@ export const PACE = 500;
 const given = z
   .strictObject({
     from: moment.optional().openapi({ description: 'Events of that moment or later.' }),
-    to: moment.optional().openapi({ description: 'Events before that moment; default: now.' }),
+    to: moment
+      .optional()
+      .openapi({ description: 'Events before that moment; default: all that are there.' }),
     channel_id: uuid.optional(),
     key: text(1, 200)
       .optional()
@@ -98,7 +100,7 @@ export const replayRoutes = (deps: ApiDependencies) =>
     const asked = c.req.valid('json');
     refuseLoneKey(asked);
     const { dry_run, per_second = PACE, reason: _, ...rest } = asked;
-    const input = JSON.parse(JSON.stringify({ ...rest, to: rest.to ?? new Date() }));
+    const input = JSON.parse(JSON.stringify(rest));
     const check = () => checkSubscriber(deps.database, asked);
     const replaying = { verb: 'replay' as const, input, per_second };
     if (!dry_run) return await begin(c, deps, asked, replaying, check);
