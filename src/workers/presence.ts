@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Database } from '../db/client.ts';
+import { databaseTime } from '../db/time.ts';
 import { readMark } from '../ops/status/workers.ts';
 import type { Config } from '../settings/config.ts';
 import type { Middleware } from './middleware.ts';
@@ -35,10 +36,8 @@ const identityOf = (kind: string, mark: string): string =>
  */
 async function clockAhead(pg: Sql): Promise<number> {
   const asked = Date.now();
-  const [row] = await pg<
-    { now: number }[]
-  >`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
-  return Math.round((asked + Date.now()) / 2 - row!.now);
+  const theirs = await databaseTime(pg);
+  return Math.round((asked + Date.now()) / 2 - theirs);
 }
 
 interface Tally {

@@ -3,6 +3,7 @@ import { errorCode } from '../../db/errors.ts';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
+import { databaseTime } from '../../db/time.ts';
 import { safeReason } from '../../safe-error.ts';
 import { counted } from '../operations/counted.ts';
 import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
@@ -111,10 +112,8 @@ const SKEW = 2;
 
 export async function checkClock({ database: { pg } }: DoctorContext): Promise<Finding[]> {
   const before = Date.now();
-  const [row] = await pg<
-    { now: number }[]
-  >`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
-  const skew = ((row?.now ?? 0) - (before + Date.now()) / 2) / 1000;
+  const theirs = await databaseTime(pg);
+  const skew = (theirs - (before + Date.now()) / 2) / 1000;
   const detail = `Postgres' clock and this process' differ by ${Math.abs(skew).toFixed(2)} s`;
   if (Math.abs(skew) <= SKEW) return [pass('clock', detail)];
   return [

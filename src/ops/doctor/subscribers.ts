@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { databaseTime } from '../../db/time.ts';
 import { stalePauses } from '../controls/stale-pauses.ts';
 import { counted } from '../operations/counted.ts';
 import { howToStart } from '../status/how-to-start.ts';
@@ -70,11 +71,12 @@ async function checkWorkflowWorkers(
   workflowQueue: string,
 ): Promise<Finding> {
   const beats = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
+  const now = await databaseTime(pg);
   const pollers =
     beats.length > 0
       ? []
       : (await queues.describe(workflowQueue)).pollers.filter(
-          ({ seen_at }) => Date.now() - seen_at.getTime() < 20_000,
+          ({ seen_at }) => now - seen_at.getTime() < 20_000,
         );
   if (beats.length + pollers.length > 0)
     return pass('workflow workers', `${beats.length || pollers.length} at work`);
@@ -98,8 +100,9 @@ export async function checkStrangers({
 }: DoctorContext): Promise<Finding[]> {
   const { workflowQueue } = queues;
   if (workflowQueue === undefined) return [];
-  const [ours, beats, effects] = await Promise.all([
+  const [ours, now, beats, effects] = await Promise.all([
     readMark(pg),
+    databaseTime(pg),
     readWorkers(pg),
     pg<
       { name: string; task_queue: string }[]
@@ -109,7 +112,7 @@ export async function checkStrangers({
   const among = async (queue: string, onlyOurs: boolean) => {
     const { pollers } = await queues.describe(queue);
     return pollers
-      .filter(isFresh)
+      .filter((poller) => isFresh(poller, now))
       .filter(({ identity }) => (markIn(identity) ?? (onlyOurs ? null : ours)) !== ours)
       .map(({ identity }) => `${identity} on ${queue}`);
   };

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { databaseTime } from '../../db/time.ts';
 import type { Registration, SubscriberHost } from '../../outbox/subscribers.ts';
 import type { Poller, QueueState } from '../../transport/queues.ts';
 import {
@@ -282,15 +283,17 @@ export async function subscriberStatuses(
 ): Promise<SubscriberStatus[]> {
   const rows = await readRows(pg, name);
   const names = rows.map((row) => row.name);
-  const [backlogs, rates, beats, states] = await Promise.all([
+  const [backlogs, rates, beats, now, states] = await Promise.all([
     readBacklogs(pg, names),
     readRates(pg),
     readWorkers(pg),
+    databaseTime(pg),
     Promise.all(rows.map(({ task_queue }) => queues.describe(task_queue).catch(() => null))),
   ]);
   return rows.map((row, i) => {
     const state = states[i] ?? null;
-    const processes = workersOf(row, beats, state?.pollers ?? []);
+    const pollers = (state?.pollers ?? []).filter((poller) => isFresh(poller, now));
+    const processes = workersOf(row, beats, pollers);
     const backlog = backlogs.get(row.name);
     const { rate = 0, error_rate = 0 } = rates.get(row.name) ?? {};
     return {
@@ -347,7 +350,7 @@ function workersOf({ name, task_queue }: Row, beats: Beat[], pollers: Poller[]):
     alive && hosted && (hosted.queue ?? task_queue) === task_queue ? [{ ...beat, ...hosted }] : [],
   );
   const others = pollers.filter(
-    (poller) => isFresh(poller) && !known.has(poller.identity) && markIn(poller.identity) === null,
+    ({ identity }) => !known.has(identity) && markIn(identity) === null,
   );
   return [
     ...ours.map(({ identity, version, seen_at, concurrency, running }) => ({
@@ -373,7 +376,9 @@ function workersOf({ name, task_queue }: Row, beats: Beat[], pollers: Poller[]):
  */
 const POLL = 90_000;
 
-export const isFresh = ({ seen_at }: Poller): boolean => Date.now() - seen_at.getTime() < POLL;
+/** @param now by the database's clock: Temporal's, by which it was seen, can't be asked */
+export const isFresh = ({ seen_at }: Poller, now: number): boolean =>
+  now - seen_at.getTime() < POLL;
 
 /** How soon the server hands out no more calls of a subscriber that was paused, in ms. */
 const PAUSE_HOLDS = 5000;

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import type { DoctorContext } from '../../../src/ops/doctor/finding.ts';
+import { checkStrangers, checkWorkers } from '../../../src/ops/doctor/subscribers.ts';
 import { subscriberStatuses } from '../../../src/ops/status/subscriber-status.ts';
 import type { Queues } from '../../../src/transport/queues.ts';
 import { noteDeployment } from '../../../src/workers/deployment.ts';
@@ -10,6 +12,7 @@ beforeAll(async () => {
   await protocol.register({ name: 'ledger', event_types: ['*'], timeout_ms: 60_000 });
 });
 afterAll(() => protocol.test.close());
+afterEach(() => vi.useRealTimers());
 
 const queues: Queues = {
   steeredBy: 'server',
@@ -23,6 +26,9 @@ const queues: Queues = {
   server: async () => null,
 };
 
+const doctor = (asked: Queues) =>
+  ({ database: protocol.test.database, queues: asked }) as unknown as DoctorContext;
+
 const status = async () => {
   const [one] = await subscriberStatuses({ database: protocol.test.database, queues }, 'ledger');
   return one;
@@ -30,6 +36,28 @@ const status = async () => {
 
 it('a worker that asks the queue is seen, though it says nothing of itself', async () => {
   expect(await status()).toMatchObject({ host: 'worker', workers: 1, health: 'ok' });
+});
+
+it("a worker is seen whatever the API's clock says, and one that has stopped asking is not", async () => {
+  const [row] = await protocol.pg<{ now: Date; before: Date }[]>`
+    select now(), now() - interval '2 minutes' as before`;
+  const seen = async (seen_at: Date, clock: number) => {
+    const pollers = [{ identity: '12@machine@', seen_at }];
+    const describe = async () => ({ calls: 0, age_seconds: 0, rate: 0, pollers });
+    const asked = { ...queues, workflowQueue: 'workflows', describe };
+    vi.useFakeTimers({ now: Date.now() + clock, toFake: ['Date'] });
+    const findings = [
+      ...(await checkWorkers(doctor(asked))),
+      ...(await checkStrangers(doctor(asked))),
+    ];
+    vi.useRealTimers();
+    return findings.map(({ check, ok }) => ({ [check]: ok }));
+  };
+  const here = [{ workers: true }, { 'workflow workers': true }, { strangers: false }];
+  const gone = [{ workers: false }, { 'workflow workers': false }, { strangers: true }];
+  expect(await seen(row!.now, 300_000)).toEqual(here);
+  expect(await seen(row!.now, -300_000)).toEqual(here);
+  expect(await seen(row!.before, -300_000)).toEqual(gone);
 });
 
 it('a subscriber is drained once the longest call of before the pause is over', async () => {
