@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database } from '../../../db/client.ts';
+import { databaseTime } from '../../../db/time.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit as setLimit } from '../../../ops/controls/limit.ts';
 import { openWays } from '../../../ops/controls/open-ways.ts';
@@ -198,12 +199,14 @@ export function opsSubscriberRoutes(deps: ApiDependencies) {
     })
     .openapi(pauseIt, async (c) => {
       const { name } = c.req.valid('param');
-      const given = { name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      const asked = await inTheFuture(database, c.req.valid('json'));
+      const given = { name, by: c.get('operator').name, ...asked };
       return await answerAfter(c, name, pause(deps, given));
     })
     .openapi(drainIt, async (c) => {
       const { name } = c.req.valid('param');
-      const given = { name, by: c.get('operator').name, ...inTheFuture(c.req.valid('json')) };
+      const asked = await inTheFuture(database, c.req.valid('json'));
+      const given = { name, by: c.get('operator').name, ...asked };
       return await answerAfter(c, name, drain(deps, given));
     })
     .openapi(resumeIt, async (c) => {
@@ -257,8 +260,8 @@ async function explainRetirement(database: Database, name: string, error: unknow
   throw error.message === name ? problem : invalid([{ path: 'to', message: problem.message }]);
 }
 
-function inTheFuture<T extends { until?: Date }>(given: T): T {
-  if (given.until && given.until.getTime() <= Date.now())
+async function inTheFuture<T extends { until?: Date }>({ pg }: Database, given: T): Promise<T> {
+  if (given.until && given.until.getTime() <= (await databaseTime(pg)))
     throw invalid([{ path: 'until', message: 'must be a moment that is still to come' }]);
   return given;
 }

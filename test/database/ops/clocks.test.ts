@@ -15,8 +15,7 @@ async function byClock<T>(ms: number, work: () => Promise<T>): Promise<T> {
   return await work().finally(() => vi.useRealTimers());
 }
 
-const operator = (path: string, body: unknown) =>
-  api.call('POST', path, { key: OPERATOR, body }).then((answer) => answer.body);
+const operator = (path: string, body: unknown) => api.call('POST', path, { key: OPERATOR, body });
 const readOperation = async (id: string) => {
   const [row] = await api.database.pg`select * from knockon.operations where id = ${id}`;
   return row as never;
@@ -32,10 +31,29 @@ test.each([
     const channelId = await api.channel();
     await byClock(posting, () => api.post(channelId));
     const filter = { channel_id: channelId, type: 'message.created' };
-    const { id } = await byClock(asking, () => operator('/v1/ops/replays', filter));
+    const asked = () => operator('/v1/ops/replays', filter);
+    const { id } = (await byClock(asking, asked)).body;
     expect(await replay.count(deps(), await readOperation(id))).toBe(1);
     await byClock(posting + 1000, () => api.post(channelId));
     await replay.step(deps(), await readOperation(id), 10);
     expect(await readOperation(id)).toMatchObject({ done: 1, skipped: 1, exhausted: true });
+  },
+);
+
+test.each([
+  ['fast', 300_000],
+  ['slow', -300_000],
+])(
+  'whether the end of a pause is still to come goes by the database, where the clock of the API is 300 s %s',
+  async (_, shift) => {
+    const until = (ms: number) => {
+      const body = { reason: 'a test', until: new Date(Date.now() + ms).toISOString() };
+      return byClock(shift, () => operator('/v1/ops/subscribers/search/pause', body));
+    };
+    expect((await until(60_000)).status).toBe(200);
+    expect(await until(-60_000)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'until', message: 'must be a moment that is still to come' }] },
+    });
   },
 );
