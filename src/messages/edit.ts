@@ -3,7 +3,7 @@ import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
 import { emitOwn } from '../outbox/emit.ts';
 import { afterCreated } from './later.ts';
-import { type Message, toMessage } from './message.ts';
+import { changedNow, type Message, toMessage } from './message.ts';
 
 /**
  * Changes a message's text or metadata and emits `message.updated`: right after `message.created`,
@@ -17,7 +17,7 @@ export async function editMessage(
 ): Promise<Message | null> {
   const [row] = await tx
     .update(messages)
-    .set({ ...change, version: sql`${messages.version} + 1`, updated_at: new Date() })
+    .set({ ...change, version: sql`${messages.version} + 1`, updated_at: changedNow })
     .where(
       and(
         eq(messages.id, which.id),

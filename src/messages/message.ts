@@ -1,4 +1,5 @@
-import type { messages } from '../db/schema/messages.ts';
+import { sql } from 'drizzle-orm';
+import { messages } from '../db/schema/messages.ts';
 
 /** A message as the API shows it. */
 export interface Message {
@@ -27,3 +28,6 @@ export function toMessage(row: typeof messages.$inferSelect): Message {
     updated_at: row.updated_at.toISOString(),
   };
 }
+
+/** When a message is changed: by the database's clock, and never before what was done to it before. */
+export const changedNow = sql`greatest(now(), ${messages.updated_at})`;

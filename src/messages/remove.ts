@@ -3,6 +3,7 @@ import type { Transaction } from '../db/client.ts';
 import { messages } from '../db/schema/messages.ts';
 import { emitOwn } from '../outbox/emit.ts';
 import { cancelEventsOf } from './later.ts';
+import { changedNow } from './message.ts';
 
 /**
  * Deletes a message's text, leaves its tombstone and emits `message.deleted`. What nobody has heard
@@ -12,15 +13,14 @@ export async function removeMessage(
   tx: Transaction,
   which: { workspaceId: string; id: string },
 ): Promise<boolean> {
-  const now = new Date();
   const [row] = await tx
     .update(messages)
     .set({
       text: '',
       metadata: {},
       version: sql`${messages.version} + 1`,
-      updated_at: now,
-      deleted_at: now,
+      updated_at: changedNow,
+      deleted_at: changedNow,
     })
     .where(
       and(

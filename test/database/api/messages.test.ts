@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { useApi } from './test-api.ts';
 
 const api = useApi();
+afterEach(() => vi.useRealTimers());
 
 describe('posting a message', () => {
   test('answers with the message, its place in the channel and its event', async () => {
@@ -87,6 +88,30 @@ describe('editing and deleting', () => {
       { message_id: posted.id, payload: { text: 'hello again' } },
     ]);
   });
+
+  test.each([
+    ['slow', -300_000],
+    ['fast', 300_000],
+  ])(
+    'come after the creation and what was changed before, where the clock of an API is 300 s %s',
+    async (_, shift) => {
+      const { body: posted } = await api.post(await api.channel());
+      const path = `/v1/messages/${posted.id}`;
+      const edit = (text: string) => api.call('PATCH', path, { body: { text } });
+      const first = (await edit('by one')).body.updated_at;
+      vi.useFakeTimers({ now: Date.now() + shift, toFake: ['Date'] });
+      const second = (await edit('by another')).body.updated_at;
+      await api.call('DELETE', path);
+      vi.useRealTimers();
+      const [row] = await api.database.pg<{ updated_at: Date; deleted_at: Date }[]>`
+        select updated_at, deleted_at from knockon.messages where id = ${posted.id}`;
+      const { updated_at, deleted_at } = row!;
+      expect(deleted_at).toEqual(updated_at);
+      const moments = [posted.created_at, first, second, deleted_at.toISOString()];
+      expect([...moments].sort()).toEqual(moments);
+      expect(deleted_at.getTime()).toBeLessThan(Date.now() + 60_000);
+    },
+  );
 
   test('metadata is replaced as a whole', async () => {
     const { body: posted } = await api.post(await api.channel(), { metadata: { a: 1, b: 2 } });
