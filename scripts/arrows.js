@@ -57,6 +57,7 @@ const allowed = {
     'ops',
     'outbox/post-events',
     'outbox/store-events',
+    'transport/away',
     'seal',
     'safe-error',
     'canonical-json',

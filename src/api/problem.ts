@@ -62,6 +62,12 @@ export const databaseAway = () =>
     headers: { 'retry-after': '5' },
   });
 
+export const temporalAway = () =>
+  new Problem(503, 'Temporal does not answer; try again in a moment.', {
+    type: 'temporal-away',
+    headers: { 'retry-after': '5' },
+  });
+
 /** Errors that an answer lists; of more it says how many. */
 export const LISTED = 20;
 /** Longest text of an error that is listed, which may be the client's own. */

@@ -157,8 +157,8 @@ const problems = {
     'The quota of this key, or of requests without a valid key from this address, is used up; ' +
     'try again after Retry-After seconds.',
   503:
-    'The database is away or busy, or what was asked takes too long; the detail says which. Try ' +
-    'again after Retry-After seconds.',
+    'The database is away or busy, Temporal does not answer where it is needed, or what was asked ' +
+    'takes too long; the detail says which. Try again after Retry-After seconds.',
 } as const;
 
 /** Asked by load balancers and people: without key, and without limit. */

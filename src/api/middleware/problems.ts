@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
 import { HeldError } from '../../db/group-commit/group-commit.ts';
 import { safeReason } from '../../safe-error.ts';
-import { answerProblem, databaseAway, notFound, Problem } from '../problem.ts';
+import { isTransportAway } from '../../transport/away.ts';
+import { answerProblem, databaseAway, notFound, Problem, temporalAway } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { requestOf } from './request-id.ts';
 
@@ -31,6 +32,7 @@ export function toProblem(error: Error): Problem {
       ...later,
     });
   if (isDatabaseAway(error)) return databaseAway();
+  if (isTransportAway(error)) return temporalAway();
   if (code.startsWith('22'))
     return new Problem(422, 'The database refuses a value of this request.', {
       type: 'validation',

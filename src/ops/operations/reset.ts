@@ -1,5 +1,8 @@
+import { eq } from 'drizzle-orm';
 import type { Sql } from 'postgres';
 import type { Database } from '../../db/client.ts';
+import { actions } from '../../db/schema/operators.ts';
+import { isTransportAway } from '../../transport/away.ts';
 import { ResetError, type ResetWorkflow } from '../../transport/operation.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
@@ -49,7 +52,10 @@ export const reset: OperationHandler = {
       await resetCircuitsOf(pg, subject);
       const failure = await resetWorkflow(subject, REASON).then(
         () => null,
-        (error: Error) => error.message,
+        (error: Error) => {
+          if (isTransportAway(error)) throw error;
+          return error.message;
+        },
       );
       await pg`
         with marked as (update knockon.operation_items set done_at = now()
@@ -91,16 +97,14 @@ export async function resetOne(
   id: string,
   by: string,
 ): Promise<ResetAnswer> {
+  await resetCircuitsOf(database.pg, id);
+  // Written down first: what can't be is not done.
+  const entry = await recordAction(database.db, { by, verb: 'reset', subject: id });
   try {
-    await resetCircuitsOf(database.pg, id);
-    return await database.db.transaction(async (tx) => {
-      // Written down first: what can't be is not done.
-      await recordAction(tx, { by, verb: 'reset', subject: id });
-      return { runId: await resetWorkflow(id, REASON) };
-    });
+    return { runId: await resetWorkflow(id, REASON) };
   } catch (error) {
-    if (error instanceof ResetError)
-      return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
-    throw error;
+    if (!(error instanceof ResetError)) throw error;
+    await database.db.delete(actions).where(eq(actions.id, entry));
+    return { refused: error.kind, why: `It can't be reset: ${error.message}.` };
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { safeReason } from '../../safe-error.ts';
+import { isTransportAway } from '../../transport/away.ts';
 import type { OperationProgress, OperationVerb } from '../../transport/operation.ts';
 import { backfill } from './backfill.ts';
 import type { OpenOperation, OperationDependencies, OperationHandler } from './handler.ts';
@@ -93,7 +94,7 @@ class OperationRun {
   #nextAt = 0;
   #changedAt = Date.now();
   #failures = 0;
-  /** What is under way waits for a retry that is due later, or others do it. */
+  /** Nothing can be done for a while: a retry is due later, others do it, or Temporal is away. */
   isResting = false;
   waitMs = 0;
 
@@ -108,8 +109,9 @@ class OperationRun {
       else await this.#goOn(operation);
       this.#failures = 0;
     } catch (error) {
-      this.#failures += 1;
       this.#deps.log.warn({ err: error, operation: operation.id }, 'a step of an operation failed');
+      if (isTransportAway(error)) return this.#leave();
+      this.#failures += 1;
       if (this.#failures >= 5) await fail(this.#deps.pg, operation.id, safeReason(error));
       else await this.#rest(500 * 2 ** this.#failures);
     }

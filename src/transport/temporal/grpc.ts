@@ -1,5 +1,3 @@
-import { NamespaceNotFoundError } from '@temporalio/client';
-
 /**
  * gRPC's codes, as far as we tell them apart. `refused`: we may not ask that here, with any key.
  */
@@ -17,8 +15,9 @@ export const CODE = {
  * where it is no failure of a call.
  */
 export function codeOf(error: unknown): number | undefined {
-  if (error instanceof NamespaceNotFoundError) return CODE.notFound;
-  for (let e = error; e instanceof Error; e = e.cause)
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e.name === 'NamespaceNotFoundError') return CODE.notFound;
     if ('code' in e && typeof e.code === 'number') return e.code;
+  }
   return undefined;
 }

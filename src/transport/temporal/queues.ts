@@ -36,10 +36,9 @@ export function temporalQueues(client: Client, { workflowQueue } = namingOf(unde
 export async function soon<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`Temporal did not answer within ${PATIENCE / 1000} s`)),
-      PATIENCE,
-    );
+    const error = new Error(`Temporal did not answer within ${PATIENCE / 1000} s`);
+    const coded = Object.assign(error, { code: CODE.deadlineExceeded });
+    timer = setTimeout(() => reject(coded), PATIENCE);
   });
   work.catch(() => {});
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
