@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 
 /** Connections a server has at once. */
 const MOST = 4000;
+/** Requests of one connection that are under way at once. Nearly all clients send one. */
+const PIPELINED = 100;
 /** How long an answer may lie there before the client has taken it, in ms. */
 const UNREAD_MS = 60_000;
 /** How often it is looked for such answers, in ms. */
@@ -54,7 +56,8 @@ interface Limits {
 /**
  * Bounds what connections cost. Beyond the cap the one goes that does the least: that has sent no
  * request yet, that rests between two, that is slow to send its body or to take its answer. So who
- * has something to ask is let in while strangers hold thousands.
+ * has something to ask is let in while strangers hold thousands. One that goes on asking without
+ * waiting for its answers is ended.
  */
 export function boundConnections(
   server: Server,
@@ -95,6 +98,9 @@ export function boundConnections(
     if (!connection) return;
     connection.since = performance.now();
     connection.works = [...connection.works.filter(isUnderWay), { request, response }];
+    if (connection.works.length <= PIPELINED) return;
+    connections.delete(request.socket);
+    request.socket.destroy();
   });
   const looking = setInterval(endUnread, Math.min(LOOK_MS, unreadMs));
   looking.unref();

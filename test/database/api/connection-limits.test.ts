@@ -201,6 +201,22 @@ describe('with as many connections as a server has', () => {
     await answered(await ask('/'));
   });
 
+  test('one that asks on and on without waiting for its answers is ended, and others are answered', async () => {
+    held.length = 0;
+    const waiting = await ask('/hold');
+    const pipelining = await dial(full);
+    pipelining.socket.write('GET /hold HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
+    await expect.poll(() => held.length).toBe(101);
+    await answered(await ask('/'));
+    expect(pipelining.lasted).toBeUndefined();
+    pipelining.socket.write('GET /hold HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50_000));
+    await expect.poll(() => pipelining.lasted).toBeDefined();
+    // What one reading of the socket has brought is begun.
+    expect(held.length).toBeLessThan(5000);
+    for (const answer of held.splice(0)) answer();
+    await answered(waiting);
+  });
+
   test('an answer of which nothing is taken ends with its connection in time, whatever the client sends', async () => {
     const count = () =>
       new Promise<number>((resolve) => void server.getConnections((_, n) => resolve(n)));
