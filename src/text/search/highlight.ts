@@ -1,4 +1,4 @@
-import { DENSE_SCRIPTS } from './pieces.ts';
+import { edgeAfter, edgeBefore, FAR } from './edges.ts';
 import type { Query } from './query.ts';
 import type { Step } from './terms.ts';
 import { eachToken, type Visit } from './tokens.ts';
@@ -144,34 +144,3 @@ const beginOf = (text: string, { start }: Span) =>
 /** Whether nothing would be left out between a cut and that of the span. */
 const isWithin = (text: string, span: Span, cut: Span) =>
   span.start <= cut.end - FAR || beginOf(text, span) <= edgeBefore(text, cut.end);
-
-/** How far a blank is looked for before something else will do. */
-const FAR = 40;
-
-/** The last place up to that one where a text may end. */
-function edgeBefore(text: string, at: number): number {
-  if (at >= text.length) return text.length;
-  for (const isEnd of [/^\S\s/, ...BETWEEN])
-    for (let i = at; i > Math.max(0, at - FAR); i--)
-      if (isEnd.test(text.slice(i - 1, i + 1))) return i;
-  return at - halfOf(text, at);
-}
-
-/** The first place from that one where a text may begin, `last` at most. */
-function edgeAfter(text: string, at: number, last: number): number {
-  if (at === 0) return 0;
-  for (const isStart of [/^\s\S/, ...BETWEEN])
-    for (let i = at; i < Math.min(last, at + FAR); i++)
-      if (isStart.test(text.slice(i - 1, i + 1))) return i;
-  return last;
-}
-
-/** Between a word and what is none; between two signs of a script without spaces. */
-const LETTER = '[\\p{L}\\p{N}\\p{M}\\p{Cs}\\p{Cf}]';
-const BETWEEN = [
-  new RegExp(`^(?:${LETTER}(?!${LETTER}).|(?!${LETTER}).${LETTER})`, 'su'),
-  new RegExp(`^(?=\\p{L})[${DENSE_SCRIPTS}](?![\\p{M}\\p{Cf}\\uff9e\\uff9f])`, 'u'),
-];
-
-/** 1 between the halves of a character. */
-const halfOf = (text: string, at: number) => (/[\ud800-\udbff]/.test(text.charAt(at - 1)) ? 1 : 0);

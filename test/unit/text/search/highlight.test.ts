@@ -85,6 +85,59 @@ test('a long text without blanks is cut between its signs', () => {
   expect(html).toMatch(/^… .*…$/su);
 });
 
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** Where each of the shown parts begins and ends in the text. */
+function cutsIn(html: string, text: string): number[] {
+  let from = 0;
+  return html
+    .replace(/<\/?mark>/g, '')
+    .split(/ ?… ?/)
+    .filter(Boolean)
+    .flatMap((part) => {
+      const start = text.indexOf(part, from);
+      expect(start, part).not.toBe(-1);
+      from = start + part.length;
+      return [start, from];
+    });
+}
+
+test.each([
+  ['letters beyond the first plane', '𠮷', false],
+  ['such letters among others', '𠮷野家', false],
+  ['flags', '🇩🇪', false],
+  ['families', '👩‍👩‍👧‍👦', false],
+  ['emoji with a tone', 'ok👍🏽', false],
+  ['Burmese', 'ကျွန်တော်', false],
+  ['Burmese, letters in a stack', 'ဗုဒ္ဓဘာသာ', false],
+  ['Khmer', 'ខ្ញុំស្រឡាញ់', false],
+  ['Thai', 'ที่นี่', false],
+  ['decomposed Hangul', '한국어'.normalize('NFD'), false],
+  ['decomposed accents', 'e\u0301\u0323', false],
+  ['Hindi', 'क्षत्रिय', false],
+  ['half width', 'ｶﾞﾊﾟ', false],
+  ['many marks on a letter', `x${'\u0301'.repeat(70)}`, false],
+  ['marks beyond measure', `x${'\u0301'.repeat(2000)}`, true],
+])('a long text is never cut within a letter: %s', (_kind, unit, isWithinMarks) => {
+  const run = unit.repeat(Math.ceil(320 / unit.length));
+  for (let shift = 0; shift < 12; shift++)
+    for (const blank of ['', ' ']) {
+      const text = `${'.'.repeat(shift)}${run}${blank}needle${blank}${run}`;
+      const borders = new Set(Array.from(graphemes.segment(text), ({ index }) => index));
+      for (const typed of ['needle', '-other']) {
+        const html = shown(text, typed);
+        expect(html).not.toMatch(/\p{Cs}/u);
+        expect(html.length).toBeLessThan(600);
+        if (blank && typed === 'needle') expect(html).toContain('<mark>needle</mark>');
+        const cuts = cutsIn(html, text).filter((cut) => cut < text.length && !isWithinMarks);
+        for (const cut of cuts) {
+          expect(borders).toContain(cut);
+          expect(text.slice(cut)).not.toMatch(/^(?:\p{M}|[\uff9e\uff9f])/u);
+        }
+      }
+    }
+});
+
 test('a long text without hits is shown from its beginning', () => {
   expect(shown('word '.repeat(100), '-other')).toMatch(/^word word .* …$/);
 });
@@ -95,3 +148,15 @@ test('the longest message of the worst kind is highlighted in reasonable time', 
   expect(result).toContain('<mark>coupon</mark>');
   expect(ms).toBeLessThan(3000);
 });
+
+test.each(['🇩🇪', '\u0301', 'ကျွန်တော်', '𠮷 ', 'é ', 'é'])(
+  'a text of %j is cut in time by its length',
+  (unit) => {
+    const text = `coupon ${unit.repeat(60)}`.repeat(40_000 / (7 + 60 * unit.length));
+    const whole = unit.repeat(40_000 / unit.length);
+    for (const one of [text, `${whole} coupon`, `coupon ${whole}`]) {
+      const { ms } = processorTime(() => shown(one, 'coupon é 𠮷 🇩🇪'));
+      expect(ms).toBeLessThan(1000);
+    }
+  },
+);
