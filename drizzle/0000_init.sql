@@ -623,9 +623,9 @@ CREATE INDEX "scheduled_type_id_index" ON "knockon"."scheduled" USING btree ("ty
 CREATE INDEX "scheduled_message_id_index" ON "knockon"."scheduled" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
 CREATE INDEX "scheduled_cancelled" ON "knockon"."scheduled" USING btree ("cancelled_at") WHERE cancelled_at is not null;--> statement-breakpoint
 CREATE INDEX "channels_workspace_id_id_index" ON "knockon"."channels" USING btree ("workspace_id","id");--> statement-breakpoint
-CREATE INDEX "members_handle_folded" ON "knockon"."members" USING btree ("workspace_id",lower(normalize("handle")));--> statement-breakpoint
+CREATE INDEX "members_handle_folded" ON "knockon"."members" USING btree ("workspace_id",translate(lower(normalize("handle")), 'ς''ʼ＇‘', 'σ’’’’'));--> statement-breakpoint
 CREATE INDEX "messages_sent" ON "knockon"."messages" USING btree ("channel_id","sent_at","seq");--> statement-breakpoint
-CREATE INDEX "messages_speaker" ON "knockon"."messages" USING btree ("channel_id",lower("author"),"seq");--> statement-breakpoint
+CREATE INDEX "messages_speaker" ON "knockon"."messages" USING btree ("channel_id",translate(lower(normalize("author")), 'ς''ʼ＇‘', 'σ’’’’'),"seq");--> statement-breakpoint
 CREATE INDEX "notifications_workspace_id_recipient_id_index" ON "knockon"."notifications" USING btree ("workspace_id","recipient","id");--> statement-breakpoint
 CREATE INDEX "dispatch_events_event_id_index" ON "knockon"."dispatch_events" USING btree ("event_id");--> statement-breakpoint
 CREATE INDEX "operation_dispatches_open" ON "knockon"."operation_dispatches" USING btree ("operation_id","dispatch_id") WHERE ended_at is null;--> statement-breakpoint

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
+import { foldedName } from '../../db/folded-name.ts';
 import { createPauses } from '../../pauses.ts';
 import { findMentions, type Mention, type Mentions } from '../../text/mentions/mentions.ts';
 import type { Opening } from '../../text/mentions/openings.ts';
@@ -124,7 +125,7 @@ async function lookUp(db: Database['db'] | Transaction, asked: Asked[]) {
         ${column((m) => m.author)}::text[]
       ) with ordinality as t (id, workspace_id, channel_id, seq, author, place)
     ), asked as (
-      select m.*, t.name, lower(t.name) as folded from unnest(
+      select m.*, t.name, ${foldedName(sql`t.name`)} as folded from unnest(
         ${sql.param(asked.map(({ message }) => places.get(message)!))}::int[],
         ${sql.param(asked.map(({ name }) => name))}::text[]
       ) as t (place, name) join messages m using (place)
@@ -133,14 +134,14 @@ async function lookUp(db: Database['db'] | Transaction, asked: Asked[]) {
         a.name = a.author
           or exists (
             select from knockon.messages m where m.channel_id = a.channel_id
-              and lower(m.author) = a.folded and m.author = a.name and m.seq < a.seq
+              and ${foldedName(sql`m.author`)} = a.folded and m.author = a.name and m.seq < a.seq
           ) as exact,
-        case when a.folded = lower(a.author) then a.author end as own,
+        case when a.folded = ${foldedName(sql`a.author`)} then a.author end as own,
         (select m.handle from knockon.members m
-          where m.workspace_id = a.workspace_id and lower(normalize(m.handle)) = a.folded
+          where m.workspace_id = a.workspace_id and ${foldedName(sql`m.handle`)} = a.folded
           order by normalize(m.handle) = a.name desc, m.handle limit 1) as member,
         (select m.author from knockon.messages m
-          where m.channel_id = a.channel_id and lower(m.author) = a.folded and m.seq < a.seq
+          where m.channel_id = a.channel_id and ${foldedName(sql`m.author`)} = a.folded and m.seq < a.seq
           order by m.seq limit 1) as author
       from asked a
     ), spelled as (

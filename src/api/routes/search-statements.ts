@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
+import { foldedName } from '../../db/folded-name.ts';
 import type { messages } from '../../db/schema/messages.ts';
 import { ask } from '../../db/statements.ts';
 import { type TsQueries, tsQueriesOf } from '../../text/search/postgres.ts';
@@ -154,13 +155,14 @@ function scope({ workspaceId, channel_id, author, from, to, query }: Search): SQ
 const ofWorkspace = (column: SQL, id: string | null): SQL =>
   id === null ? sql`true` : sql`${column} = ${id}`;
 
-/** Channels by name, in any case, or by id. */
+/** Channels by id, or by name without its `#`, in any case. */
 function named(workspaceId: string | null, names: string[]): SQL {
-  const lower = names.map((name) => name.toLowerCase());
+  const ids = names.map((name) => name.toLowerCase());
   return sql`array(select id from knockon.channels
-    where ${ofWorkspace(sql`workspace_id`, workspaceId)} and (normalize(name) = any(${sql.param(names)}::text[])
-      or lower(normalize(name)) = any(${sql.param(lower)}::text[])
-      or id::text = any(${sql.param(lower)}::text[])))`;
+    where ${ofWorkspace(sql`workspace_id`, workspaceId)} and (
+      ${foldedName(sql`regexp_replace(name, '^[#＃](?=.)', '')`)} in
+        (select ${foldedName(sql`t.name`)} from unnest(${sql.param(names)}::text[]) as t (name))
+      or id::text = any(${sql.param(ids)}::text[])))`;
 }
 
 /** Bytes of text that a page has: it ends early where its messages are long. */

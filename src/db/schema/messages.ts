@@ -10,6 +10,7 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
+import { foldedName } from '../folded-name.ts';
 import { created, id, moment, ownSchema } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
@@ -54,7 +55,7 @@ export const messages = ownSchema.table(
   (t) => [
     unique().on(t.channel_id, t.seq),
     index('messages_sent').on(t.channel_id, t.sent_at, t.seq),
-    index('messages_speaker').on(t.channel_id, sql`lower(${t.author})`, t.seq),
+    index('messages_speaker').on(t.channel_id, foldedName(t.author), t.seq),
   ],
 );
 
@@ -75,6 +76,6 @@ export const members = ownSchema.table(
   },
   (t) => [
     primaryKey({ columns: [t.workspace_id, t.handle] }),
-    index('members_handle_folded').on(t.workspace_id, sql`lower(normalize(${t.handle}))`),
+    index('members_handle_folded').on(t.workspace_id, foldedName(t.handle)),
   ],
 );

@@ -17,9 +17,14 @@ export interface Filters {
 
 export const noFilters = (): Filters => ({ from: [], notFrom: [], in: [], notIn: [] });
 
-/** An author as documents have them: whatever case and accents. No word begins so. */
-export const authorLexeme = (name: string): string =>
-  `@${foldedForm(exactForm(name.trim().replace(/\s+/gu, ' ')))}`;
+/**
+ * An author as documents have them: whatever case, accents and apostrophes, and whether with an `@`
+ * of their own. No word begins so.
+ */
+export function authorLexeme(name: string): string {
+  const folded = foldedForm(exactForm(name.trim().replace(/\s+/gu, ' ')));
+  return `@${folded.replace(/^@(?=.)/u, '').replace(/['’‘](?=.)|(?<=.)['’‘]/gu, '')}`;
+}
 
 /** What is typed as a filter: its name, without the colon, and what is behind that. */
 interface Typed {
@@ -40,8 +45,7 @@ export function addFilter(
   zone: string,
 ): boolean {
   if (value.trim() === '') return false;
-  if (name === 'from')
-    filters[isExcluded ? 'notFrom' : 'from'].push(authorLexeme(value.replace(/^[@＠](?=.)/u, '')));
+  if (name === 'from') filters[isExcluded ? 'notFrom' : 'from'].push(authorLexeme(value));
   else if (name === 'in')
     filters[isExcluded ? 'notIn' : 'in'].push(value.replace(/^[#＃](?=.)/u, '').normalize('NFC'));
   else {

@@ -167,6 +167,24 @@ test.each([
   expect((await texts(q)).sort()).toEqual([...expected].sort());
 });
 
+test.each([
+  ['#sea', ['in:sea', 'in:#sea', 'in:＃SEA', 'in:"#Sea"']],
+  ['＃lake', ['in:lake', 'in:#lake']],
+  ['##pond', ['in:##pond']],
+  ['#', ['in:#']],
+  ['ΣΑΣ', ['in:σας', 'in:#Σας', 'in:σασ']],
+  ['Νίκος', ['in:ΝΊΚΟΣ']],
+  ['dev’s', ["in:dev's"]],
+])('the channel %j is found', async (name, all) => {
+  const text = `quokka in ${name}`;
+  await api.post(await api.channel(name), { text });
+  await index();
+  for (const typed of all) {
+    expect([typed, await texts(`quokka ${typed}`)]).toEqual([typed, [text]]);
+    expect(await texts(`quokka -${typed}`)).not.toContain(text);
+  }
+});
+
 test('the newest come first on request, page by page', async () => {
   expect(await texts('zebra', '&sort=newest')).toEqual(['zebras', 'zebra two', 'zebra one']);
   const seen: string[] = [];

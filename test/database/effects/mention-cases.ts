@@ -115,6 +115,22 @@ export const mentionCases: Record<string, MentionCase[]> = {
       ['karl', 'ada', 'tim', 'tom'],
     ],
   ],
+  'every apostrophe is the same': [
+    ['@o’brien can you look?', ["o'brien"], ["o'brien"]],
+    ['@oʼbrien look', ["o'brien"], ["o'brien"]],
+    ['@o＇brien look', ["o'brien", 'o'], ["o'brien"]],
+    ["@d'angelo look", ['d’angelo'], ['d’angelo']],
+    ['@d’Angelo’s turn', ["d'angelo"], ["d'angelo"]],
+    ["@o'brien", ['o’brien', "o'brien"], ["o'brien"]],
+    ['o’brien: hi', ["o'brien"], ["o'brien"]],
+    ["ada, d'angelo: hi", ['ada', 'd’angelo'], ['ada', 'd’angelo']],
+  ],
+  'every sigma is the same': [
+    ['@ΓΙΏΡΓΟΣ γεια', ['Γιώργος'], ['Γιώργος']],
+    ['@νίκος γεια', ['ΝΊΚΟΣ'], ['ΝΊΚΟΣ']],
+    ['@Νίκοσ γεια', ['Νίκος'], ['Νίκος']],
+    ['ΝΊΚΟΣ: γεια', ['Νίκος'], ['Νίκος']],
+  ],
   'composed and decomposed letters are the same': [
     ['@Jose\u0301 hola', ['Jos\u00e9'], ['Jos\u00e9']],
     ['@Jos\u00e9 hola', ['Jose\u0301'], ['Jose\u0301']],

@@ -134,6 +134,24 @@ it('reads filters with full-width signs, and ignores those of nobody and nowhere
   expect(ignored).toHaveLength(2);
 });
 
+it.each([
+  ['@at', 'from:at'],
+  ['@at', 'from:@at'],
+  ['＠at', 'from:"@At"'],
+  ['at', 'from:＠at'],
+  ["o'brien", 'from:o’brien'],
+  ['d’Angelo', 'from:"D\'angelo"'],
+  ['ʼUmar', 'from:ʼumar'],
+  ['ʼUmar', "from:'umar"],
+  ['ΝΊΚΟΣ', 'from:νίκος'],
+  ['@', 'from:@'],
+  ["'", "from:'"],
+])('the author %j is found by %s', (author, typed) => {
+  expect(documentOf({ text: '', author })).toBe(
+    readQuery(typed).filters.from.map((lexeme) => `'${lexeme.replaceAll("'", "''")}'`)[0],
+  );
+});
+
 it('reads days in the zone that is told, and moments as they are', () => {
   const read = (typed: string, zone: string) => readQuery(typed, zone).filters;
   expect(read('before:2024-01-15 after:2024-01-10', 'Asia/Tokyo')).toMatchObject({
