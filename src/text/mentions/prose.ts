@@ -3,8 +3,8 @@ import { withoutCodes } from '../formatting.ts';
 /** Controls, but for lines and tabs, and the marks that only turn the direction of a text. */
 const unseen = /(?![\n\r\t])\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A line that repeats what somebody has said. */
-const quotes = /^[^\S\n]{0,3}[>＞].*$/gmu;
+/** A line that repeats what somebody has said, in a list too. */
+const quotes = /^[^\S\n]{0,12}(?:(?:[-*+•]|\d{1,9}[.)])[^\S\n]{1,4}){0,4}[>＞].*$/gmu;
 
 /** Ends before the quotes and punctuation of a text around it, of CJK texts too. */
 const urls =
