@@ -1,3 +1,5 @@
+import { decorated } from './decorators.ts';
+
 const label = '[\\p{L}\\p{N}\\p{M}](?:[\\p{L}\\p{N}\\p{M}-]{0,62})';
 
 /** Not such as in "anna.Thanks": there the next sentence begins. */
@@ -18,36 +20,7 @@ const server = `[:@＠](?:${host})(?::\\d{1,5})?`;
 /** A package or a path: `@types/node`. */
 const path = '\\/[\\w*~](?:[\\w.~*/-]{0,200}[\\w*~/])?';
 
-/** What a decorator or annotation is called with: `@Entity()`, `@Get('/')`, `@Test(t = 5)`. */
-const call = '\\((?:\\)|["\'{\\[]|\\d+[,)]|\\w+ ?=|\\w+\\.\\w)';
-
-const modifiers =
-  '(?:(?:export|default|public|private|protected|abstract|final|static|async|data|sealed|open|' +
-  'readonly|override|partial) )*';
-const member = '(?:public|private|protected) ';
-const type = '[\\w<>[\\],.?]{1,80}';
-const ends = '(?=[^\\S\\n]{0,20}(?:\\n|$))';
-
-/**
- * A line of code below a decorator that stands alone. What people say may begin with the same
- * words: "fun fact: …", "private repo (ours); …".
- */
-const declaration = [
-  `${modifiers}(?:class|interface|enum|struct|record|def|fun|func|function|void) \\w+(?:[(<]| ?\\{)`,
-  `${modifiers}(?:def|function) \\w+ \\(`,
-  `${modifiers}(?:class|interface|enum|struct) \\w+(?:\\(\\w*\\))?(?: : \\w|:${ends})`,
-  `${modifiers}class \\w+ (?:extends|implements) \\w`,
-  `${member}(?:${type} ){0,4}\\w{1,80}\\(`,
-  `${member}(?:${type} ){1,4}\\w{1,80}(?: = [^\\n]{1,200})?;${ends}`,
-  `${member}(?:\\w{1,80} ){0,3}\\w{1,80}[?!]?: [^\\n]{1,200};${ends}`,
-  `${member}[^\\n]{1,200}\\{${ends}`,
-].join('|');
-const stacked = '(?:@[\\w.]+(?:\\([^\\n()]{0,100}\\))?\\s{0,20}\\n\\s{0,20}){0,4}';
-
-const rest = new RegExp(
-  `${server}|${path}|${call}|[^\\S\\n]{0,20}\\n\\s{0,20}${stacked}(?:${declaration})`,
-  'uy',
-);
+const rest = new RegExp(`${server}|${path}|${decorated}`, 'uy');
 const domain = new RegExp(host, 'uy');
 
 /**

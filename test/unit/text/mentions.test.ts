@@ -109,6 +109,17 @@ test.each([
     '@a\u202e',
     '\u202e@a\u202c',
     '@🇩🇪',
+    '@a public void a(b)',
+    '@A private A<A<A<',
+    '@A a: A<b | c: ',
+    '@A\n',
+    '@A @A ',
+    '@a x: A | A | A\n',
+    '@media (a: ',
+    '@a public ',
+    '- - > @a\n',
+    '@a/b, ',
+    'a和',
   ],
 ])('40,000 characters of %j are read in no time', (piece) => {
   const text = piece.repeat(40_000 / piece.length);
