@@ -24,17 +24,38 @@ const quotes: Record<string, string> = {
   '«': '»',
   '»': '«»',
   '‹': '›',
+  '›': '‹›',
   '「': '」',
   '『': '』',
   '《': '》',
+  '〈': '〉',
+  '｢': '｣',
+  '﹁': '﹂',
+  '﹃': '﹄',
+  '〝': '〞〟',
 };
-const quoted = Object.entries(quotes)
-  .map(([open, close]) => `${open}[^${close}]*[${close}]?`)
-  .join('|');
+
+/** Quotes that are apostrophes too, unless they stand around words. */
+const singleQuotes: Record<string, string> = {
+  "'": "'",
+  '＇': '＇',
+  '‘': "’'",
+  '’': '’',
+  '‚': '‘’',
+  '‛': '’',
+};
+const quoted = [
+  ...Object.entries(quotes).map(([open, close]) => `${open}[^${close}]*[${close}]?`),
+  ...Object.entries(singleQuotes).map(
+    ([open, close]) =>
+      `(?<![^\\s:：-])${open}(?:[^\\s${close}]|\\s(?![${open}${close}])|[${close}](?=\\S))+` +
+      `[${close}](?!\\S)`,
+  ),
+].join('|');
 
 /** `-`, the name of a filter, and a quotation or what goes on to the next blank or quotation. */
 const TERM = new RegExp(
-  `(-?)(?:(from|in|before|after)[:：](?=[^\\s:：]))?(${quoted}|[^\\s“„‟«「『《]+)`,
+  `(-?)(?:(from|in|before|after)[:：](?=[^\\s:：]))?(${quoted}|[^\\s“„‟«「『《〈｢﹁﹃〝]+)`,
   'giu',
 );
 
@@ -92,11 +113,10 @@ interface Part {
 
 function read(match: RegExpMatchArray, plain: string): Part {
   const [typed, minus = '', filter, raw = ''] = match;
-  const close = quotes[raw.charAt(0)];
-  const isQuoted = close !== undefined;
-  const value = isQuoted
-    ? raw.slice(1, close.includes(raw.slice(1).at(-1) ?? ' ') ? -1 : undefined)
-    : raw;
+  const close = quotes[raw.charAt(0)] ?? singleQuotes[raw.charAt(0)] ?? '';
+  const isClosed = raw.length > 1 && close.includes(raw.at(-1)!);
+  const isQuoted = isClosed || raw.charAt(0) in quotes;
+  const value = isQuoted ? raw.slice(1, isClosed ? -1 : undefined) : raw;
   const isFirst = match.index === 0 || /\s/u.test(plain.charAt(match.index! - 1));
   const isExcluded = minus === '-' && isFirst && (isQuoted || filter !== undefined || isWord(raw));
   return {

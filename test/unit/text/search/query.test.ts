@@ -26,6 +26,11 @@ it.each([
   '\n',
   '_',
   'a_',
+  "'",
+  "'a ",
+  " 'a'a",
+  '‘ ',
+  '‚a’a ',
 ])('reads a search or a text of %j alone in time by its length', (unit) => {
   const text = unit.repeat(LENGTH / unit.length);
   const { ms } = processorTime(() => [readQuery(text), documentOf({ text, author: 'ada' })]);
@@ -91,9 +96,46 @@ it.each([
   ['《roll back》', 2],
   ['"roll back', 2],
   ['“roll back"', 2],
+  ['‘roll back’', 2],
+  ["'roll back'", 2],
+  ['‚roll back‘', 2],
+  ['‚roll back’', 2],
+  ['’roll back’', 2],
+  ['＇roll back＇', 2],
+  ["'don't roll back'", 4],
+  ['‘don’t roll back’', 4],
+  ['‚geht’s zurück‘', 3],
+  ['〝roll back〟', 2],
+  ['〝roll back〞', 2],
+  ['〈roll back〉', 2],
+  ['｢roll back｣', 2],
+  ['﹁roll back﹂', 2],
+  ['›roll back‹', 2],
+  ['-‘roll back’', 2],
+  ["from:ada 'roll back'", 2],
 ])('%s is a phrase', (typed, words) => {
   const { branches } = readQuery(typed);
   expect(branches.flat().map(({ sequences }) => sequences[0]?.length)).toEqual([words]);
+});
+
+it.each([
+  ["don't roll back", 3],
+  ["rock 'n' roll", 3],
+  ["rock 'n roll", 3],
+  ["'tis the boys room", 4],
+  ["'tis rock 'n' roll", 4],
+  ['‘tis rock ’n’ roll', 4],
+  ["the boys' and girls' room", 5],
+  ["'roll back", 2],
+  ["roll'back it'", 2],
+  ["5' 10'", 2],
+])('in %s an apostrophe opens no phrase', (typed, terms) => {
+  expect(readQuery(typed).branches.flat()).toHaveLength(terms);
+});
+
+it('reads a filter in quotes of any kind', () => {
+  for (const typed of ["from:'Ada Lovelace'", 'from:‘Ada Lovelace’', 'from:〝Ada Lovelace〟'])
+    expect(readQuery(typed).filters.from).toEqual(['@ada lovelace']);
 });
 
 it.each([
