@@ -1,6 +1,7 @@
 import { atOnce, type Steps } from '../../pauses.ts';
 import { stemOf } from './english-stem.ts';
 import { cut, exactForm, foldedForm } from './fold.ts';
+import { hasParts, partsOf } from './parts.ts';
 import { type Piece, pieceSteps, plainOf, STEP } from './pieces.ts';
 import { dictionaryWords, unitsOf } from './units.ts';
 
@@ -35,11 +36,9 @@ const LOOKED_UP = 2000;
 /** Pieces of one contraction. */
 const CONTRACTED = 6;
 
-const HUMP = /(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u;
-
 /**
- * The words of a text, and what is made of them. A text with camelCase is read twice: `couponCode`
- * is one word, and it is `coupon` and `code`.
+ * The words of a text, and what is made of them. A text with words that have parts is read twice:
+ * `couponCode` is one word, and it is `coupon` and `code`.
  *
  * @param looksUp whether it is told of a dictionary's words too, which rank texts and find none
  * (default true)
@@ -60,28 +59,15 @@ export function* tokenSteps(text: string, visit: Visit, { looksUp = true } = {})
   let isReadAgain = false;
   for (const pieces of pieceSteps(plain)) {
     yield* reading.read(pieces);
-    isReadAgain ||= pieces.some(hasHumps);
+    isReadAgain ||= pieces.some((piece) => hasParts(piece, plain));
     yield;
   }
   if (!isReadAgain) return;
   reading.leaveGap();
   for (const pieces of pieceSteps(plain)) {
-    yield* reading.readAgain(pieces.flatMap(partsOf));
+    yield* reading.readAgain(pieces.flatMap((piece) => partsOf(piece, plain)));
     yield;
   }
-}
-
-const hasHumps = ({ kind, text }: Piece) => kind === 'word' && HUMP.test(text);
-
-/** A word in camelCase, taken apart. */
-function partsOf(piece: Piece): Piece[] {
-  if (!hasHumps(piece)) return [piece];
-  let start = piece.start;
-  return piece.text.split(HUMP).map((text) => {
-    const part = { ...piece, text, start, end: start + text.length };
-    start = part.end;
-    return part;
-  });
 }
 
 /** Words come again and again. */

@@ -31,6 +31,10 @@ it.each([
   " 'a'a",
   '‘ ',
   '‚a’a ',
+  "-'a ",
+  'v1.',
+  'a1.1b',
+  'v1 ',
 ])('reads a search or a text of %j alone in time by its length', (unit) => {
   const text = unit.repeat(LENGTH / unit.length);
   const { ms } = processorTime(() => [readQuery(text), documentOf({ text, author: 'ada' })]);
