@@ -245,7 +245,7 @@ type Declared = Omit<RouteConfig, 'method' | 'path' | 'operationId'> & {
   refuses?: ProblemStatus[];
   /**
    * For a GET that does more than to read (writes, begins something, works for long): HEAD is
-   * answered without running it.
+   * answered without running it, once its query is checked.
    */
   acts?: boolean;
   /**
@@ -277,6 +277,7 @@ export function operation<M extends Method, P extends string, R extends Declared
     ...(isForOperators(path) ? forOperators : { security: [{ key: [] }] }),
     ...rest,
   };
+  const query = rest.request?.query;
   const documents = problemsOf(route, creates, refuses).map((status) => [
     status,
     {
@@ -290,7 +291,7 @@ export function operation<M extends Method, P extends string, R extends Declared
     ...(creates && { parameters: [idempotencyKey] }),
     middleware: [
       ...(rest.request?.body ? [rest.middleware ?? jsonBody].flat() : []),
-      ...(acts ? [answerHead] : []),
+      ...(acts ? [answerHead((c) => query && readAs(query, c.req.query()))] : []),
       ...((takesTurns ?? isChange(route)) ? [inTurn] : []),
     ],
     responses: {

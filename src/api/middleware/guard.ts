@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Limits } from '../limits/index.ts';
 import { Problem } from '../problem.ts';
 import { BODY_LIMIT } from './json-body.ts';
@@ -33,6 +33,13 @@ function refuseBody(headers: Headers): void {
 /**
  * Answers HEAD without running the GET: for routes that do something, or whose cost is in the
  * doing.
+ *
+ * @param check throws a Problem where the GET would not be run
  */
-export const answerHead: MiddlewareHandler = async (c, next) =>
-  c.req.method === 'HEAD' ? c.body(null, 200) : await next();
+export const answerHead =
+  (check: (c: Context) => void): MiddlewareHandler =>
+  async (c, next) => {
+    if (c.req.method !== 'HEAD') return await next();
+    check(c);
+    return c.body(null, 200);
+  };

@@ -52,3 +52,12 @@ test('what a handler begins to stream is cancelled where it answers HEAD', async
   expect((await app.request('/endless', { method: 'HEAD' })).status).toBe(200);
   expect(cancel).toHaveBeenCalledTimes(1);
 });
+
+test('HEAD refuses what GET refuses, also where the GET is not run', async () => {
+  for (const query of ['', '?q=', '?q=okapi', '?q=okapi&limit=0', '?q=okapi&sort=oldest']) {
+    const ask = (method: string) =>
+      request(api.app, method, `/v1/ops/search${query}`, { key: OPERATOR });
+    const [{ status }, { status: expected }] = [await ask('HEAD'), await ask('GET')];
+    expect([query, status]).toEqual([query, expected]);
+  }
+});
