@@ -1691,15 +1691,18 @@ PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;--> statement-breakpoint
 -- Registers a subscriber whose calls somebody's own Temporal worker takes. Every event that is
 -- committed from then on is for it too. Again, it changes what is given. Returns where its calls
--- are: `{name, task_queue, activity, is_retired}`.
+-- are: `{name, task_queue, activity, is_retired}`. Members that are null are as if they were not
+-- there.
 CREATE FUNCTION knockon.register_subscriber(registration jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  wrong text := knockon.why_not_registered(registration);
+  wrong text;
   given text := registration ->> 'name';
   place record;
   stored record;
 BEGIN
+  registration := jsonb_strip_nulls(registration);
+  wrong := knockon.why_not_registered(registration);
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the registration is malformed: ' || wrong,
       DETAIL = 'Nothing was changed.',
@@ -1975,15 +1978,20 @@ SET search_path = pg_catalog, pg_temp AS $$
       ) w WHERE w.why IS NOT NULL ORDER BY w.place LIMIT 1)
   END $$;--> statement-breakpoint
 -- Notes what a call is about to answer: tries and their errors, waits, and how much is done. That is
--- what operators see. To be called outside of the transaction that does the work.
+-- what operators see. To be called outside of the transaction that does the work. Members that are
+-- null are as if they were not there, and `open` is empty then.
 CREATE FUNCTION knockon.report(call jsonb, answer jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   found record;
   who text := call ->> 'subscriber';
-  wrong text := knockon.why_no_answer(answer);
+  wrong text;
   failed int;
 BEGIN
+  IF answer -> 'open' = 'null' THEN
+    answer := answer || '{"open": []}';
+  END IF;
+  wrong := knockon.why_no_answer(answer);
   SELECT * INTO found FROM knockon.check_call(call);
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'KN002', MESSAGE = 'the answer is malformed: ' || wrong,

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
-import { LONGEST_WAIT, msUntil } from '../transport/retry/waits.ts';
+import { LONGEST_WAIT, msUntil, withoutNulls } from '../transport/retry/waits.ts';
 
 /** The type of failure of a call whose worker, in whatever language, answered nonsense. */
 export const MALFORMED = 'MalformedAnswer';
@@ -15,20 +15,27 @@ interface Asked {
 /**
  * An answer of our own workers is of the right shape. One of somebody else's is checked against its
  * call too, as far as that can be done here: ids of a call that has only places are checked by
- * the database.
+ * the database. Its optional members may be null, which is like not there, and so may be its list.
  *
  * @param asked unset: one of our own workers has answered
  * @returns the answer, with ids as the database writes them
  * @throws ApplicationFailure where it is no answer
  */
 export function checkedAnswer(answer: unknown, asked?: Asked): EffectAnswer {
-  const given = (answer ?? {}) as Partial<EffectAnswer>;
+  const given = (asked ? withoutUnset(answer) : (answer ?? {})) as Partial<EffectAnswer>;
   if (!isFine(given)) throw malformed('what is no answer');
   if (!asked) return given;
   const open = given.open.map((one) => ({ ...one, event_id: one.event_id.toLowerCase() }));
   const problem = problemOf({ ...given, open }, asked);
   if (problem !== undefined) throw malformed(problem);
   return { ...given, open };
+}
+
+/** What is null was not set. */
+function withoutUnset(answer: unknown): object {
+  const { open, ...rest } = { ...(answer as { open?: unknown }) };
+  const list = open === null ? [] : open;
+  return { ...withoutNulls(rest), open: Array.isArray(list) ? list.map(withoutNulls) : list };
 }
 
 /** @param what it was answered; none of its own words, for this stands in histories */

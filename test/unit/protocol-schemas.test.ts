@@ -64,6 +64,14 @@ describe("the protocol's schemas", () => {
   });
 
   it.each([
+    ['answer', { done: 2, open: null, put_off: null, put_off_ms: null, takes_targets: null }],
+    ['answer', { done: 0, open: [{ event_id: 'x', state: 'dead', reason: 'r', target: null }] }],
+    ['registration', { name: 'ledger', event_types: ['*'], again: null, retry: { backoff: null } }],
+  ] as const)('take null for what is not said: %s %j', (name, value) => {
+    expect(fits(name, value)).toBe(true);
+  });
+
+  it.each([
     ['answer', null],
     ['answer', { open: [] }],
     ['answer', { done: 0 }],

@@ -1,5 +1,5 @@
 import type { DomainEvent } from '../../events/index.ts';
-import { LONGEST_WAIT, msUntil } from '../../transport/dispatch.ts';
+import { LONGEST_WAIT, msUntil, withoutNulls } from '../../transport/dispatch.ts';
 import { dead, laterIn, type Open, retry } from '../runtime/effect.ts';
 import type { WholeBody } from '../runtime/http/whole-body.ts';
 
@@ -29,8 +29,9 @@ interface Answered {
 }
 
 /**
- * Reads `{results: [{event_id, state, reason?, after_ms?, until?}]}`. Events that are not named are
- * done, and all of them where there is no body.
+ * Reads `{results: [{event_id, state, reason?, after_ms?, until?}]}`, where null is like not there,
+ * and a list that is null is empty. Events that are not named are done, and all of them where there
+ * is no body.
  *
  * What is wrong with one event's result concerns that event alone: it is tried again. Where it is
  * not known whom a result is for, the answer says nothing of any event.
@@ -66,10 +67,11 @@ function resultsOf(body: string): Result[] | string {
     return 'an answer that is not JSON; done is a 2xx without a body';
   }
   const results = (answer as { results?: unknown } | null)?.results;
+  if (results === null) return [];
   if (!Array.isArray(results)) return 'an answer without the list `results`';
   const isResult = (one: unknown): one is Result =>
     typeof (one as Result | null)?.event_id === 'string';
-  return results.every(isResult) ? results : 'a result without an `event_id`';
+  return results.every(isResult) ? results.map(withoutNulls) : 'a result without an `event_id`';
 }
 
 /** @returns undefined: it is done */
@@ -104,8 +106,7 @@ const STATES = ['done', 'retry', 'later', 'dead'];
 function problemOf({ state, reason, after_ms, until }: Result, now: Date): string | undefined {
   if (typeof state !== 'string' || !STATES.includes(state))
     return 'a state other than done, retry, later and dead';
-  if (reason !== undefined && reason !== null && typeof reason !== 'string')
-    return 'a reason that is not a text';
+  if (reason !== undefined && typeof reason !== 'string') return 'a reason that is not a text';
   if (after_ms !== undefined && !isWait(after_ms))
     return 'an after_ms that is not a number of ms, up to 30 days';
   if (until !== undefined && !isWait(waitUntil(until, now)))

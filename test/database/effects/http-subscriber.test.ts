@@ -180,6 +180,35 @@ describe('an HTTP subscriber', () => {
     expect(await make()).toMatchObject({ done: 1, open: [{ event_id: ids[0] }] });
   });
 
+  const text =
+    (body: string): Serve =>
+    (_, response) =>
+      response.writeHead(200).end(body);
+
+  it('may write as null what it does not say', async () => {
+    const { ids, make } = await dispatched(4);
+    const unset = { reason: null, after_ms: null, until: null };
+    service.serve = results(() => [
+      { ...unset, event_id: ids[0], state: 'done' },
+      { ...unset, event_id: ids[1], state: 'later', after_ms: 60_000 },
+      { ...unset, event_id: ids[2], state: 'retry' },
+      { ...unset, event_id: ids[3], state: 'later' },
+    ]);
+    const { done, open } = await make();
+    expect(done).toBe(1);
+    expect(open).toMatchObject([
+      { event_id: ids[1], state: 'later' },
+      { event_id: ids[2], state: 'retry', cause: 'answered retry' },
+      { event_id: ids[3], state: 'retry', cause: 'answer: later, but neither after_ms nor until' },
+    ]);
+  });
+
+  it('may write a list without results as null', async () => {
+    const { make } = await dispatched(2);
+    service.serve = text('{"results": null}');
+    expect(await make()).toEqual({ done: 2, open: [] });
+  });
+
   it('may name the moment of the next try', async () => {
     const { make } = await dispatched(2);
     const until = new Date(Date.now() + 3_600_000).toISOString();
@@ -190,10 +219,6 @@ describe('an HTTP subscriber', () => {
     expect(after_ms).toBeLessThanOrEqual(3_600_000);
   });
 
-  const text =
-    (body: string): Serve =>
-    (_, response) =>
-      response.writeHead(200).end(body);
   const packed =
     (coding: string, body: Buffer): Serve =>
     (_, response) =>
@@ -209,6 +234,7 @@ describe('an HTTP subscriber', () => {
     ['no JSON', text('OK'), /not JSON/],
     ['JSON that is no list', text('{"results": {}}'), /without the list/],
     ['null', text('null'), /without the list/],
+    ['an object without the list', text('{}'), /without the list/],
     ['10 MB', text('x'.repeat(10_000_000)), /more than 1 MiB/],
     ['10 MB, packed', packed('gzip', gzipSync('x'.repeat(10_000_000))), /more than 1 MiB/],
     ['what is packed in a way unknown', packed('constructor', Buffer.from('{}')), /not unpack/],

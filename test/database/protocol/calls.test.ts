@@ -207,6 +207,18 @@ describe('report', () => {
     expect(counted).toEqual({ done: 7, failed: 1 });
   });
 
+  it('takes a list that is null for an empty one, and members that are null for unset', async () => {
+    const call = await protocol.aCall('theirs', 1);
+    const [event] = await protocol.openEvents(call);
+    await protocol.report(call, { done: 0, open: null });
+    const unset = { target: null, reason: null, until: null };
+    const open = [{ event_id: event!.id, state: 'later', in_ms: 5000, ...unset }];
+    await protocol.report(call, { done: 0, open });
+    const noted = await protocol.pg`select target, attempts from knockon.attempts
+      where event_id = ${event!.id} and waiting_until > now()`;
+    expect(noted).toEqual([{ target: '', attempts: 0 }]);
+  });
+
   it.each([
     null,
     {},

@@ -68,6 +68,19 @@ describe('register_subscriber', () => {
     expect(row!.retry).toContain('"backoff": 1.5, "attempts": 3,');
   });
 
+  it('takes a member that is null for one that is not there', async () => {
+    const given = { name: 'unset', event_types: ['*'], retry: { attempts: 3 } };
+    const read = async () =>
+      await protocol.pg`select description, batch, timeout_ms, retry, again, owner, ordering
+        from knockon.subscribers where name = 'unset'`;
+    await protocol.register(given);
+    const rows = await read();
+    const unset = { description: null, batch: null, timeout_ms: null, again: null, owner: null };
+    const retry = { ...given.retry, initial_ms: null, max_ms: null, backoff: null };
+    await protocol.register({ ...given, ...unset, retry, ordering: null, debounce: null });
+    expect(await read()).toEqual(rows);
+  });
+
   it('says where its calls are in a deployment that has a name', async () => {
     await protocol.pg`update knockon.deployment set name = 'blue'`;
     const named = await protocol.register({ name: 'ledger', event_types: ['*'] });
@@ -80,6 +93,8 @@ describe('register_subscriber', () => {
     [[], /no JSON object, but array/],
     [{ event_types: ['*'] }, /`name` is missing/],
     [{ name: 'x' }, /`event_types` is missing/],
+    [{ name: 'x', event_types: null }, /`event_types` is missing/],
+    [{ name: 'x', event_types: [null] }, /`event_types` must be an array/],
     [{ name: 'X', event_types: ['*'] }, /`name` must be a lower-case letter/],
     [{ name: 'x', event_types: [] }, /`event_types` must be an array/],
     [{ name: 'x', event_types: ['paid'] }, /`event_types` must be an array/],

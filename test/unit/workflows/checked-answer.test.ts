@@ -68,6 +68,20 @@ describe("an answer of somebody's own worker", () => {
     expect(checkedAnswer(answer, asked)).toEqual(open(retry));
   });
 
+  it('may write as null what it does not say', () => {
+    const unset = { target: null, share: null, cause: null, after_ms: null, in_ms: null };
+    const answer = {
+      ...open({ ...unset, ...retry }, { ...unset, event_id: other, state: 'later', until }),
+      put_off: null,
+      put_off_ms: null,
+      takes_targets: null,
+    };
+    const both = { ...asked, events: { ids: [id, other] } };
+    const taken = open(retry, { event_id: other, state: 'later', until });
+    expect(checkedAnswer(answer, both)).toEqual(taken);
+    expect(checkedAnswer({ done: 3, open: null }, asked)).toEqual({ done: 3, open: [] });
+  });
+
   it('may name any event where its call has places alone', () => {
     const places = { ...asked, events: { offset: 0, limit: 1 } };
     expect(checkedAnswer(open({ ...dead, event_id: other }), places).open).toHaveLength(1);
@@ -95,6 +109,9 @@ describe("an answer of somebody's own worker", () => {
     ['a wait', open({ ...retry, after_ms: 1e18 })],
     ['a wait', open({ ...later, in_ms: LONGEST + 1 })],
     ['a wait', open({ ...later, until: '2027-01-01T08:00:00' })],
+    ['no answer', { done: 3 }],
+    ['no answer', open({ ...later, until: null })],
+    ['no answer', open(null as never)],
     ['no answer', open({ ...later, until: '+290000-01-01T00:00:00Z' })],
     ['more than 4000', open(...Array.from({ length: 4001 }, () => retry))],
   ])('fails its call, which says why: %s %#', (why, answer) => {
