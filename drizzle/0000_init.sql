@@ -1334,11 +1334,12 @@ BEGIN
   RETURN stored.id;
 END $$;--> statement-breakpoint
 -- The moment that a JSON string names by RFC 3339; null: it names none. Seconds may be left out.
+-- Where Postgres takes more, such as 24:00, the API and `emit` in TypeScript don't.
 CREATE FUNCTION knockon.moment_of(value jsonb) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF jsonb_typeof(value) = 'string' AND value #>> '{}'
-    ~* '^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$' THEN
+    ~* '^[0-9]{4}(-[0-9]{2}){2}T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$' THEN
     RETURN (value #>> '{}')::timestamptz;
   END IF;
   RETURN NULL;

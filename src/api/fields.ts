@@ -73,7 +73,7 @@ function parseMoment(value: string): Date | null {
   if (!year || Number(day) > new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate())
     return null;
   const moment = new Date(value);
-  return moment.getUTCFullYear() >= 1970 && moment.getUTCFullYear() <= 2100 ? moment : null;
+  return moment.getUTCFullYear() <= 2100 ? moment : null;
 }
 
 /** A moment with its offset, in the years 1970 to 2100 (UTC), read as a Date. */
@@ -81,7 +81,7 @@ export const moment = z
   .string()
   .transform((value, context) => {
     const parsed = parseMoment(value);
-    if (parsed) return parsed;
+    if (parsed && parsed.getUTCFullYear() >= 1970) return parsed;
     context.addIssue({
       code: 'custom',
       message: 'must be a moment such as 2024-01-15T12:00:00Z, offset included, years 1970 to 2100',
@@ -109,10 +109,21 @@ function isZone(name: string): boolean {
 
 const YEAR = 366 * 24 * 60 * 60 * 1000;
 
-/** When an event is to be dispatched. */
-export const deliverAt = moment
-  .refine((value) => value.getTime() <= Date.now() + YEAR, {
-    message: 'must be at most 366 days ahead',
+/** What Postgres takes for a moment too: it knows no year 0, and no offset of 16 hours. */
+const inPostgres = /^(?!0000).*(Z|[+-](0\d|1[0-5]):\d\d)$/;
+
+/** When an event is to be dispatched. What is past means now, and be it a zero time of year 1. */
+export const deliverAt = z
+  .string()
+  .transform((value, context) => {
+    const parsed = inPostgres.test(value.toUpperCase()) ? parseMoment(value.toUpperCase()) : null;
+    const isFar = parsed !== null && parsed.getTime() > Date.now() + YEAR;
+    if (parsed && !isFar) return new Date(Math.max(0, parsed.getTime()));
+    const message = isFar
+      ? 'must be at most 366 days ahead'
+      : 'must be a moment such as 2027-01-31T09:00:00Z, offset included';
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
   })
   .openapi({
     type: 'string',
@@ -120,6 +131,13 @@ export const deliverAt = moment
     description:
       'When it is dispatched, up to 366 days ahead. Default, and where that is past: now.',
   });
+
+/** An optional text that may be null, which is like not there: serializers write it so. */
+export const unlessNull = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .openapi({ type: ['string', 'null'] })
+    .transform((value) => value ?? undefined);
 
 /** A moment in an answer: RFC 3339, UTC, milliseconds. */
 export const timestamp = z

@@ -11,16 +11,16 @@ export type NewEvent = {
    * What it is in order with: events of one key get a `seq` without gaps. In a
    * channel leave it out.
    */
-  key?: string;
+  key?: string | null;
   /** The channel that it happened in. */
-  channel_id?: string;
+  channel_id?: string | null;
   /** The message that it is about. */
-  message_id?: string;
+  message_id?: string | null;
   /**
    * When it is dispatched, up to 366 days ahead. Default, and where that is past:
    * now.
    */
-  deliver_at?: string;
+  deliver_at?: string | null;
 };
 
 export type NewEvents = {
@@ -1238,7 +1238,7 @@ export type NewMessage = {
    * When its event is dispatched, up to 366 days ahead. Default, and where that
    * is past: now. The message can be read at once.
    */
-  deliver_at?: string;
+  deliver_at?: string | null;
 };
 
 /** `text`, `metadata` or both; `metadata` is replaced as a whole. */

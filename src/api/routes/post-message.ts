@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../dependencies.ts';
-import { author, deliverAt, metadata, moment, text, uuid } from '../fields.ts';
+import { author, deliverAt, metadata, moment, text, unlessNull, uuid } from '../fields.ts';
 import {
   idempotencyOf,
   keyInFlight,
@@ -28,11 +28,13 @@ const newMessage = z
           'Whether it notifies and mails whom it mentions. Default: unless `sent_at` is longer ago ' +
           'than KNOCKON_NOTIFY_AGE.',
       }),
-    deliver_at: deliverAt.optional().openapi({
-      description:
-        'When its event is dispatched, up to 366 days ahead. Default, and where that ' +
-        'is past: now. The message can be read at once.',
-    }),
+    deliver_at: unlessNull(
+      deliverAt.openapi({
+        description:
+          'When its event is dispatched, up to 366 days ahead. Default, and where that ' +
+          'is past: now. The message can be read at once.',
+      }),
+    ),
   })
   .openapi('NewMessage');
 

@@ -51,10 +51,47 @@ describe('an event with deliver_at', () => {
     expect([body.seq, 'deliver_at' in body, 'state' in body]).toEqual([0, false, false]);
   });
 
+  it.each([
+    null,
+    '0001-01-01T00:00:00Z',
+    '0001-01-01T00:00:00+05:00',
+    '1969-12-31T23:59:59Z',
+    '2020-02-29t12:00:00.5z',
+    '2020-01-01T00:00:00-15:59',
+  ])('is dispatched now where it is %s, as in SQL', async (deliver_at) => {
+    const { status, body } = await emit({ ...due('', { key: `past ${deliver_at}` }), deliver_at });
+    expect([status, body.seq, 'deliver_at' in body]).toEqual([201, 0, false]);
+    const event = { ...due(''), workspace: api.workspaceId, deliver_at };
+    const { pg } = api.database;
+    const [row] = await pg`select id from knockon.emit_many(${pg.json([event])}) as id`;
+    expect(await read(row!.id)).not.toHaveProperty('deliver_at');
+  });
+
+  it.each([
+    '0000-01-01T00:00:00Z',
+    '2023-02-29T12:00:00Z',
+    '2020-01-01T24:00:00Z',
+    '2020-01-01T00:00:60Z',
+    '2020-01-01T00:00:00+16:00',
+    '2020-01-01T00:00:00-23:59',
+  ])('is refused where it is %s, as in SQL', async (moment) => {
+    expect((await emit(due(moment))).status).toBe(422);
+    const event = { ...due(moment), workspace: api.workspaceId };
+    const { pg } = api.database;
+    await expect(pg`select knockon.emit_many(${pg.json([event])})`).rejects.toThrow('`deliver_at`');
+  });
+
   it.each([inHours(24 * 367), 'tomorrow', '2027-01-01'])('is refused at %s', async (moment) => {
     const { status, body } = await emit(due(moment));
     expect(status).toBe(422);
     expect(body.errors).toMatchObject([{ path: 'deliver_at' }]);
+  });
+
+  it('may have other members that are null, which are like not there', async () => {
+    const unset = { key: null, channel_id: null, message_id: null };
+    const { status, body } = await emit({ ...due(inHours(1)), ...unset });
+    expect([status, body.state]).toEqual([201, 'scheduled']);
+    expect(body).toMatchObject(unset);
   });
 
   it('comes in a batch, and as a CloudEvent', async () => {
@@ -144,6 +181,11 @@ describe('DELETE /v1/events/{id}', () => {
 });
 
 describe('a message with deliver_at', () => {
+  it.each([null, '0001-01-01T00:00:00Z'])('is sent now where it is %s', async (deliver_at) => {
+    const { status, body } = await api.post(await api.channel(), { deliver_at });
+    expect([status, (await read(body.event_id)).state]).toEqual([201, undefined]);
+  });
+
   const post = async (channel: string) =>
     (
       await api.call('POST', `/v1/channels/${channel}/messages`, {

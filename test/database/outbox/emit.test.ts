@@ -71,6 +71,7 @@ describe('emit', () => {
     [{ deliverAt: Number.NaN }, /`deliverAt` is no moment/],
     [{ deliverAt: { toJSON: () => null } }, /`deliverAt` is no moment/],
     [{ deliverAt: 'tomorrow' }, /`deliverAt` is no moment/],
+    [{ deliverAt: '2020-01-01T00:00:00+16:00' }, /`deliverAt` is no moment/],
     [{ deliver_at: '2027-01-31T09:00:00Z' }, /`deliver_at` is unknown; did you mean `deliverAt`\?/],
     [{ kye: 'invoice-42' }, /`kye` is unknown; did you mean `key`\?/],
     [{ workspace: uuidv7() }, /`workspace` is unknown; did you mean `workspaceId`\?/],

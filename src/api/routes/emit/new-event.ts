@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { deliverAt, flawIn, text, uuid } from '../../fields.ts';
+import { deliverAt, flawIn, text, unlessNull, uuid } from '../../fields.ts';
 
 /** Deepest nesting of a payload: that of a body, less what is around it. */
 const DEEPEST = 98;
@@ -47,10 +47,10 @@ export const newEvent = z
       example: 'invoice.paid',
     }),
     payload,
-    key: eventKey.optional(),
-    channel_id: uuid.optional().openapi({ description: 'The channel that it happened in.' }),
-    message_id: uuid.optional().openapi({ description: 'The message that it is about.' }),
-    deliver_at: deliverAt.optional(),
+    key: unlessNull(eventKey),
+    channel_id: unlessNull(uuid.openapi({ description: 'The channel that it happened in.' })),
+    message_id: unlessNull(uuid.openapi({ description: 'The message that it is about.' })),
+    deliver_at: unlessNull(deliverAt),
   })
   .refine(({ key, channel_id }) => key === undefined || channel_id === undefined, {
     path: ['key'],
