@@ -83,7 +83,11 @@ export const deleteSchedule = (tx: Transaction, which: Which): Promise<void> =>
     return { result: undefined, log: { detail: { cron, event_type } } };
   });
 
-/** Emits a run at once, also while it is paused. @throws ScheduleUnknownError, Postgres' error */
+/**
+ * Emits a run at once, also while it is paused.
+ *
+ * @throws ScheduleUnknownError, RunMisfitError, Postgres' error
+ */
 export const triggerSchedule = (tx: Transaction, which: Which): Promise<Run> =>
   locked(tx, which, 'trigger schedule', async (row) => {
     const run = await emitFreeRun(tx, row, await databaseNow(tx));
@@ -101,7 +105,7 @@ async function emitFreeRun(tx: Transaction, row: Row, at: Date): Promise<Run> {
  * Called again it emits nothing twice.
  *
  * @returns what was emitted, and how many were due
- * @throws ScheduleUnknownError, BackfillError, Postgres' error
+ * @throws ScheduleUnknownError, BackfillError, RunMisfitError, Postgres' error
  */
 export const backfillSchedule = (
   tx: Transaction,

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { checkRuns } from './check-run.ts';
 
 /** What a run of a schedule emits. */
 export interface Emits {
@@ -29,7 +30,7 @@ export const payloadAt = (payload: Emits['payload'], at: string): Emits['payload
  * and the note that it was emitted are kept, or neither.
  *
  * @returns those that were emitted now
- * @throws Postgres' error where the event is refused
+ * @throws RunMisfitError, or Postgres' error where the event is refused
  */
 export async function emitRuns(tx: Transaction, emits: Emits, times: Date[]): Promise<Run[]> {
   if (times.length === 0) return [];
@@ -43,6 +44,11 @@ export async function emitRuns(tx: Transaction, emits: Emits, times: Date[]): Pr
   const fresh = rows.map(({ at }) => new Date(at).toISOString()).sort();
   const { event_type: type, workspace_id: workspace, key, payload } = emits;
   const events = fresh.map((at) => ({ type, workspace, key, payload: payloadAt(payload, at) }));
+  await checkRuns(
+    tx,
+    type,
+    events.map((event) => event.payload),
+  );
   const emitted = await tx.execute<{ id: string }>(
     sql`select id from knockon.emit_events(${JSON.stringify(events)}::text::jsonb)`,
   );

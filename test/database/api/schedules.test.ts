@@ -183,6 +183,25 @@ describe('a schedule', () => {
     expect(await missed()).toBeNull();
   });
 
+  it('whose payload does not fit its type any more is neither triggered nor backfilled', async () => {
+    await declareTypes(api.database, ['bill.due'], { schema: { type: 'object' } });
+    const event_type = 'bill.due';
+    await ops('PUT', '/outgrown', given({ cron: '0 0 * * *', event_type, payload: {} }));
+    await declareTypes(api.database, ['bill.due'], { version: 2 });
+    const from = new Date(Date.now() - 3 * 86_400_000).toISOString();
+    for (const refused of [
+      await ops('POST', '/outgrown/trigger', {}),
+      await ops('POST', '/outgrown/backfill', { from }),
+    ]) {
+      expect(refused.status).toBe(422);
+      expect(refused.body.errors).toEqual([{ path: 'payload.amount', message: 'is missing' }]);
+    }
+    expect((await ops('GET', '/outgrown')).body.runs).toEqual([]);
+    const fits = given({ cron: '0 0 * * *', event_type, payload: { amount: 5 } });
+    await ops('PUT', '/outgrown?replace=true', fits);
+    expect((await ops('POST', '/outgrown/trigger', {})).status).toBe(200);
+  });
+
   it('refuses a backfill of what is to come, is long ago, or is too much', async () => {
     await ops('PUT', '/often', given({ cron: '* * * * *' }));
     const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();

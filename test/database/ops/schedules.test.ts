@@ -177,6 +177,30 @@ test('one that can not be emitted holds up no other, and is tried again', async 
   expect(await failing()).toEqual([]);
 });
 
+test('one whose payload does not fit its type any more says so, and emits once it does', async () => {
+  await setClock('2027-01-01T00:00:00Z');
+  await declareTypes(database, ['bill.due'], { schema: { type: 'object' } });
+  await make({ cron: '0 1 * * *', zone: 'UTC', event_type: 'bill.due' });
+  await declareTypes(database, ['bill.due'], { version: 2 });
+  await setClock('2027-01-01T01:00:00Z');
+  await emitDue(skipped, log);
+  const read = () => database.pg`select last_error, next_at from knockon.schedules`;
+  expect(await read()).toEqual([
+    {
+      last_error: expect.stringContaining('not fit the event type bill.due: amount is missing'),
+      next_at: new Date('2027-01-01T01:00:00Z'),
+    },
+  ]);
+  expect(await emitted()).toEqual([]);
+  expect(warnings).toHaveLength(1);
+  await database.pg`update knockon.schedules
+    set payload = ${database.pg.json({ amount: 5, for: '$scheduled_at' })}`;
+  await setClock('2027-01-01T01:00:11Z');
+  await emitDue(skipped, log);
+  expect(await emitted()).toEqual(['2027-01-01T01:00:00.000Z']);
+  expect(await read()).toMatchObject([{ last_error: null }]);
+});
+
 test('a key in use delays its own schedule alone', async () => {
   await setClock('2027-01-01T00:00:00Z');
   await make({ name: 'a-held-one', cron: '0 1 * * *', zone: 'UTC', key: 'held' });

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { closest } from 'fastest-levenshtein';
 import type { Transaction } from '../../../db/client.ts';
+import { RunMisfitError } from '../../../ops/schedules/check-run.ts';
 import {
   BackfillError,
   backfillSchedule,
@@ -128,6 +129,7 @@ function tools(deps: ApiDependencies) {
     } catch (error) {
       if (error instanceof BackfillError)
         throw invalid([{ path: error.path, message: error.message }]);
+      if (error instanceof RunMisfitError) throw invalid(error.issues);
       throw error instanceof ScheduleUnknownError
         ? await noSuchSchedule(deps, error.message)
         : error;
