@@ -95,6 +95,25 @@ describe('a setting that can not work', () => {
     ['MAIL_FROM', 'A <a@example.com>\nBcc: b@example.com', 'it must be an address'],
     ['TEMPORAL_ADDRESS', 'localhost:99999', 'it must be host:port'],
     ['TEMPORAL_ADDRESS', 'localhost:0', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', 'localhost:7233,other:7233', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', 'a:b:7233', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', '::1:7233', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', '[::g]:7233', 'it must be host:port'],
+    ['TEMPORAL_ADDRESS', 'user@host:7233', 'it must be host:port'],
+    [
+      'TEMPORAL_API_KEY',
+      'the-key\n',
+      'without line ends, and without blanks around it: it ends with',
+    ],
+    ['TEMPORAL_API_KEY', ' the-key', 'without blanks around it'],
+    ['TEMPORAL_API_KEY', 'the\nkey', 'must be printable ASCII'],
+    ['TEMPORAL_API_KEY', 'the-këy', 'must be printable ASCII'],
+    ['TEMPORAL_NAMESPACE', 'ours\r\n', 'it ends with a line end, as files do'],
+    ['TEMPORAL_NAMESPACE', 'unsère', 'must be printable ASCII'],
+    ['TEMPORAL_GRPC_META_X_TEAM', 'effects\n', 'it ends with a line end, as files do'],
+    ['TEMPORAL_GRPC_META_X_TEAM', 'a\tb', 'must be printable ASCII'],
+    ['TEMPORAL_GRPC_META_X TEAM', 'effects', 'its name must be of a-z'],
+    ['TEMPORAL_GRPC_META_X-BIN', 'effects', 'not end with -bin'],
     ['TEMPORAL_TLS_SERVER_CA_CERT_DATA', 'garbage', 'must be certificates in PEM'],
     ['TEMPORAL_TLS_SERVER_NAME', 'bad name', 'must be a host name'],
   ])('%s of %j is refused, named, and told what it must be', (name, value, must) => {
@@ -118,6 +137,11 @@ describe('a setting that can not work', () => {
     );
     expect(() => read(env)).not.toThrow(/BEGIN/);
   });
+
+  test.each(['localhost:7233', '127.0.0.1:1', '[::1]:7233', 'ours_1.acme-x.tmprl.cloud:65535'])(
+    'TEMPORAL_ADDRESS may be %s',
+    (value) => expect(told('TEMPORAL_ADDRESS', value)).toBeUndefined(),
+  );
 
   test.each(['me@localhost', 'Knock-on <a@example.com>', '"A, B" <a@example.com>'])(
     'MAIL_FROM may be %s',
@@ -154,6 +178,46 @@ describe("a profile of Temporal's own commands", () => {
     const line = told('TEMPORAL_CONFIG_FILE', path);
     expect(line).toContain(`TEMPORAL_CONFIG_FILE (${JSON.stringify(path)})`);
     expect(line).toContain(reason);
+  });
+
+  test.each([
+    ['namespace = 7', 'namespace of profile.cloud must be a text in quotes'],
+    ['api_key = 5', 'api_key of profile.cloud must be a text in quotes'],
+    ['address = true', 'address of profile.cloud must be a text in quotes'],
+    ['[profile.cloud.grpc_meta]\nx-team = 5', 'grpc_meta.x-team of profile.cloud must be a text'],
+    ['[profile.cloud.tls]\nserver_name = 5', 'tls.server_name of profile.cloud must be a text'],
+    ['[profile.cloud.tls]\nclient_key_path = 5', 'tls.client_key_path of profile.cloud must be'],
+    ['namespace = ""', 'namespace of profile.cloud must be printable ASCII'],
+    ['api_key = "the-key\\n"', 'as files do'],
+    ['api_key = " the-key"', 'api_key of profile.cloud must be printable ASCII'],
+    ['[profile.cloud.grpc_meta]\nx-team = "é"', 'grpc_meta.x-team of profile.cloud must be print'],
+    ['[profile.cloud.grpc_meta]\n"x team" = "e"', 'grpc_meta.x team of profile.cloud is no header'],
+    [
+      '[profile.cloud.tls]\nclient_cert_data = "x"',
+      'tls.client_cert of profile.cloud is set without its key: set TEMPORAL_TLS_CLIENT_KEY_PATH',
+    ],
+    [
+      '[profile.cloud.tls]\nclient_key_data = "x"',
+      'tls.client_key of profile.cloud is set without its certificate',
+    ],
+    [
+      '[profile.cloud.tls]\nserver_ca_cert_data = "x"',
+      'tls.server_ca_cert of profile.cloud must be',
+    ],
+  ])('is refused, and the member is named, where it has %j', (text, reason) => {
+    const path = join(folder, 'temporal.toml');
+    writeFileSync(path, `[profile.cloud]\n${text}\n`);
+    const refused = () => read({ TEMPORAL_CONFIG_FILE: path, TEMPORAL_PROFILE: 'cloud' });
+    expect(refused).toThrow(reason);
+    expect(refused).not.toThrow(/the-key/);
+  });
+
+  test("may have a client's certificate whose key a variable has", () => {
+    const path = join(folder, 'temporal.toml');
+    const tls = `client_cert_data = ${JSON.stringify(CERTIFICATE)}`;
+    writeFileSync(path, `[profile.default.tls]\n${tls}\n`);
+    const env = { TEMPORAL_CONFIG_FILE: path, TEMPORAL_TLS_CLIENT_KEY_DATA: KEY };
+    expect(read(env).temporal.tls).toMatchObject({ clientCertPair: expect.anything() });
   });
 
   test('that is not there is named, with where it was looked for', () => {
