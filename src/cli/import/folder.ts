@@ -15,13 +15,18 @@ const LISTS =
 /**
  * The logs in a folder, in the order of their names, so that those of days follow each other. In
  * Slack's export each folder is a conversation.
+ *
+ * @param zip what was unpacked into the folder
  */
-export function listFolder(folder: string): FolderFile[] {
+export function listFolder(folder: string, zip?: string): FolderFile[] {
   const root = onlyFolderIn(folder);
   const isExport = ['users.json', 'channels.json'].some((name) => existsSync(join(root, name)));
   const files = filesIn(root).filter((path) => !LISTS.test(basename(path)));
   if (files.length === 0)
-    throw new CommandError(`${folder} has no file in it that could be a chat log.`, EXIT.usage);
+    throw new CommandError(
+      `${zip ?? folder} has no file in it that could be a chat log.`,
+      zip ? EXIT.failed : EXIT.usage,
+    );
   return files.map((path) => {
     const [conversation, ...inner] = path.slice(root.length + 1).split(/[\\/]/);
     return { path, ...(isExport && inner.length > 0 && { conversation }) };

@@ -10,7 +10,7 @@ import {
   statSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { peek, startingWith } from '../chat-log/encoding.ts';
@@ -74,10 +74,13 @@ export async function openSource(
     try {
       if (unzipped) await unzip(file, unzipped);
       const paths =
-        unzipped || statSync(file).isDirectory() ? listFolder(unzipped ?? file) : [{ path: file }];
+        unzipped || statSync(file).isDirectory()
+          ? listFolder(unzipped ?? file, unzipped && file)
+          : [{ path: file }];
+      const called = (path: string) => (unzipped ? `${relative(unzipped, path)} in ${file}` : path);
       const parts = paths.map(({ path, conversation }) => ({
         ...{ name: basename(path).replace(/\.gz$/i, ''), conversation },
-        ...{ users: given ?? usersNear(path), open: fileOf(path) },
+        ...{ users: given ?? usersNear(path, called), open: fileOf(path) },
       }));
       const size = paths.reduce((sum, { path }) => sum + statSync(path).size, 0);
       return { ...source, name, parts, size, close };
@@ -100,10 +103,11 @@ function isZip(file: string): boolean {
   } finally {
     closeSync(handle);
   }
-  return head.equals(ZIP);
+  return head.equals(ZIP) || head.equals(EMPTY_ZIP);
 }
 
 const ZIP = Buffer.from([0x50, 0x4b, 3, 4]);
+const EMPTY_ZIP = Buffer.from([0x50, 0x4b, 5, 6]);
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
 async function* unpacked(
@@ -138,27 +142,28 @@ async function* unpacked(
 }
 
 /** Slack's names: an export has them one folder above its channels. */
-function usersNear(path: string): Users | undefined {
+function usersNear(path: string, called: (path: string) => string): Users | undefined {
   if (!/\.jsonl?(\.gz)?$/i.test(path)) return undefined;
   const folder = dirname(path);
   const found = [join(folder, 'users.json'), join(dirname(folder), 'users.json')].find(existsSync);
-  return found === undefined ? undefined : known(found);
+  return found === undefined ? undefined : known(found, called(found));
 }
 
 let last: { file: string; users: Users } | undefined;
 
 /** Every part of an export has the same. */
-function known(file: string): Users {
-  if (last?.file !== file) last = { file, users: usersOf(file) };
+function known(file: string, called: string): Users {
+  if (last?.file !== file) last = { file, users: usersOf(file, called) };
   return last.users;
 }
 
-function usersOf(file: string): Users {
+/** @param called how an error names it */
+function usersOf(file: string, called = file): Users {
   try {
     return readUsers(readFileSync(file, 'utf8'));
   } catch (error) {
     throw new CommandError(
-      `${file} can't be read as Slack's users.json: ${(error as Error).message}`,
+      `${called} can't be read as Slack's users.json: ${(error as Error).message}`,
       EXIT.usage,
     );
   }

@@ -9,6 +9,7 @@ import { readMapping } from '../../../src/cli/chat-log/mapping.ts';
 import { runImport } from '../../../src/cli/import/import.ts';
 import type { ImportOptions } from '../../../src/cli/import/options.ts';
 import type { Summary } from '../../../src/cli/import/summary.ts';
+import { CommandError } from '../../../src/cli/terminal/output.ts';
 import { type StandIn, startStandIn } from '../../harness/api-stand-in.ts';
 import { aTerminal } from '../../harness/recording-terminal.ts';
 
@@ -199,15 +200,119 @@ test('what is packed and cut off is read as far as it goes, and told', async () 
   const whole = gzipSync(
     Array.from({ length: 5000 }, (_, n) => `{"author":"a","text":"${n * 7919}"}`).join('\n'),
   );
-  write({
-    'a.jsonl.gz': whole.subarray(0, whole.length - 500),
-    'b.zip': zip(slack).subarray(0, 300),
-  });
+  write({ 'a.jsonl.gz': whole.subarray(0, whole.length - 500) });
   const { exitCode, summary } = await run('a.jsonl.gz', { dryRun: true });
   expect(exitCode).toBe(1);
   expect(summary.error).toMatch(/can't be unpacked.*damaged or cut off/);
   expect(summary.posted).toBeGreaterThan(1000);
-  await expect(run('b.zip')).rejects.toThrow(/b\.zip can't be unpacked/);
+});
+
+const packed = Buffer.from(zip(slack));
+const localHeaders = [...packed.keys()].filter(
+  (at) => packed.readUInt32LE(Math.min(at, packed.length - 4)) === 0x04034b50,
+);
+
+test.each([
+  ...localHeaders.slice(1).map((at) => [`at the entry at ${at}`, at]),
+  ['in the first entry', 100],
+  ['in the middle of an entry', 300],
+  ['at its directory', packed.indexOf('PK\x01\x02')],
+  ['in its directory', packed.length - 60],
+  ['in its last bytes', packed.length - 3],
+] as [string, number][])('a zip that is cut off %s is not imported', async (_where, at) => {
+  write({ 'cut.zip': packed.subarray(0, at) });
+  const failed = run('cut.zip', { channel: undefined });
+  await expect(failed).rejects.toMatchObject({ exitCode: 1 });
+  await expect(failed).rejects.toThrow(/cut\.zip can't be unpacked: it is cut off/);
+  expect(api.messages).toEqual([]);
+});
+
+const line = '[10:00] <ada> hello there, hello again\n';
+const logs = { 'a-2009-02-23.log': line, 'b-2009-02-24.log': line };
+
+/** A zip of two logs, with bytes in it changed. @param change gets the second log's local header */
+function changed(level: 0 | 9, change: (zip: Buffer, local: number, listed: number) => void) {
+  const files = Object.entries(logs).map(([name, text]) => [name, strToU8(text)] as const);
+  const bytes = Buffer.from(zipSync(Object.fromEntries(files), { level }));
+  change(bytes, bytes.lastIndexOf('PK\x03\x04'), bytes.lastIndexOf('PK\x01\x02'));
+  return bytes;
+}
+
+const contentAt = (zip: Buffer, local: number) =>
+  local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
+
+test.each([
+  ['a flipped bit in what is not packed', 0, 12, 0x20],
+  ['a flipped bit in what is deflated', 9, 12, 0x01],
+  ['a broken block of what is deflated', 9, 0, 0x06],
+] as const)('a zip with %s is not imported', async (_what, level, at, bit) => {
+  const damaged = changed(level, (zip, local) => {
+    zip[contentAt(zip, local) + at]! ^= bit;
+  });
+  write({ 'x.zip': damaged });
+  const failed = run('x.zip');
+  await expect(failed).rejects.toMatchObject({ exitCode: 1 });
+  await expect(failed).rejects.toThrow(
+    "x.zip can't be unpacked: b-2009-02-24.log in it is damaged. Fetch it again.",
+  );
+  expect(api.messages).toEqual([]);
+});
+
+const byMethod = (method: number) =>
+  changed(9, (zip, local, listed) => {
+    zip.writeUInt16LE(method, local + 8);
+    zip.writeUInt16LE(method, listed + 10);
+  });
+const encrypted = changed(9, (zip, local, listed) => {
+  zip[local + 6]! |= 1;
+  zip[listed + 8]! |= 1;
+});
+
+test.each([
+  ['an encrypted log', encrypted, /b-2009-02-24\.log in it is encrypted. Unpack it yourself/],
+  ['a log packed by bzip2', byMethod(12), /b-2009-02-24\.log in it is packed by bzip2.*Unpack it/],
+  ['a log packed by LZMA', byMethod(14), /packed by LZMA/],
+  ['a log packed by what has no name', byMethod(77), /packed by method 77/],
+  ['a zip within it', zip({ 'inner.zip': 'PK' }), /has no file in it that could be a chat log/],
+  ['pictures alone', zip({ 'a.png': 'x', 'b/c.jpg': 'y' }), /has no file in it that could be/],
+  ['nothing in it', zip({}), /has no file in it that could be a chat log/],
+  [
+    'a file that is a folder, too',
+    zip({ a: line, 'a/b': line }),
+    /a\/b in it is a file and a folder/,
+  ],
+  [
+    'a name that is too long',
+    zip({ [`${'a'.repeat(300)}.log`]: line }),
+    /the name a+\.log in it is/,
+  ],
+  [
+    "broken names of Slack's",
+    zip({ ...slack, 'users.json': '{' }),
+    /users\.json in .*x\.zip can't be read as Slack's users\.json/,
+  ],
+])('a zip with %s is told by its own name', async (what, bytes, message) => {
+  write({ 'x.zip': bytes });
+  const error = await run('x.zip').catch((failed: CommandError) => failed);
+  expect(error).toBeInstanceOf(CommandError);
+  const { exitCode, message: told } = error as CommandError;
+  expect(exitCode).toBe(what.startsWith('broken') ? 2 : 1);
+  expect(told).toMatch(message);
+  expect(told).toContain(join(folder, 'x.zip'));
+  expect(told).not.toContain('knockon-import-');
+});
+
+test('a log that was taken out of the directory of a zip is not read', async () => {
+  const whole = changed(0, () => {});
+  const [directory, listed] = [whole.indexOf('PK\x01\x02'), whole.lastIndexOf('PK\x01\x02')];
+  const end = Buffer.from(whole.subarray(-22));
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(whole.length - 22 - listed, 12);
+  write({
+    'x.zip': Buffer.concat([whole.subarray(0, directory), whole.subarray(listed, -22), end]),
+  });
+  expect((await run('x.zip')).summary.posted).toBe(1);
+  expect(api.messages[0]?.sent_at).toBe('2009-02-24T10:00:00.000Z');
 });
 
 test("a folder's files are read in the order of their names, and what is no log is told of", async () => {
