@@ -9,6 +9,9 @@ const DAY = 24 * HOUR;
 /** Midnight is passed in the file of one day only by so much: more is a clock that was set back. */
 const PAST_MIDNIGHT = 3 * HOUR;
 
+/** In place of a day that can't be read: no time is of it. */
+const NO_DAY = '';
+
 /** What was peculiar about a line that was read. */
 export type Note =
   | 'clock_back'
@@ -16,6 +19,7 @@ export type Note =
   | 'time_twice'
   | 'other_encoding'
   | 'not_notified'
+  | 'day_unread'
   | 'fallback_encoding';
 
 /** When a line was written. */
@@ -35,6 +39,11 @@ export interface Calendar {
   mark(date: string, time?: string): void;
   /** A mark of a new day, of which it can't be read which one it is: what comes is a day later. */
   nextDay(): void;
+  /**
+   * A mark of a session, of which the day can't be read. What comes has no day until the next mark,
+   * unless the log is of one day, or nothing was dated before.
+   */
+  unknownDay(): void;
 }
 
 /** A line has a time of day alone, and nothing has said which day it is. */
@@ -50,6 +59,8 @@ export interface CalendarOptions {
    * set back, or something was played back. Else the next day has begun.
    */
   staysInDay: boolean;
+  /** Whether all is of the first day, whatever marks of sessions say. */
+  isOneDay?: boolean;
   /** Of the IANA database (default UTC). */
   zone?: string;
 }
@@ -58,7 +69,8 @@ export interface CalendarOptions {
  * A clock that goes back by up to an hour was set back, and the day stays. A log that has only
  * shown hours from 1 to 12 and goes from 12 to 1 has a twelve-hour clock: half a day passes.
  */
-export function createCalendar({ first, staysInDay, zone = 'UTC' }: CalendarOptions): Calendar {
+export function createCalendar(options: CalendarOptions): Calendar {
+  const { first, staysInDay, isOneDay = false, zone = 'UTC' } = options;
   const instant = createZone(zone);
   const clock = createClock(staysInDay);
   let day = first;
@@ -73,6 +85,9 @@ export function createCalendar({ first, staysInDay, zone = 'UTC' }: CalendarOpti
       if (day) day = dayAfter(day, 1);
       restart();
     },
+    unknownDay() {
+      if (!isOneDay && last > Number.NEGATIVE_INFINITY) day = NO_DAY;
+    },
     mark(date, time) {
       if (moment(date, 0, 0, 0) === undefined) return;
       day = date;
@@ -80,7 +95,7 @@ export function createCalendar({ first, staysInDay, zone = 'UTC' }: CalendarOpti
       restart(time ? moment(date, hours, minutes, seconds) : undefined);
     },
     at({ date, hours, minutes, seconds, offset }) {
-      if (!date && !day) throw new MissingDay();
+      if (!date && day === undefined) throw new MissingDay();
       const written = moment(date ?? day ?? '', hours, minutes, seconds);
       if (written === undefined) return undefined;
       const wall = date ? written : clock.pass(written, hours);
@@ -174,8 +189,8 @@ export function dateInName(name: string): string | undefined {
       ([, year, , month, day]) => `${year}-${month}-${day}`,
     ),
     ...[...name.matchAll(/(?<!\d)(\d{1,2})[-_.]?(\p{L}{3,9})[-_.]?(\d{4})(?!\d)/gu)].map(
-      ([, day = '', month = '', year]) =>
-        `${year}-${String(monthOf(month) ?? 0).padStart(2, '0')}-${day.padStart(2, '0')}`,
+      ([, day = '', month = '', year = '']) =>
+        `${year}-${String(monthOf(month, { year, day }) ?? 0).padStart(2, '0')}-${day.padStart(2, '0')}`,
     ),
   ];
   return written.find((date) => moment(date, 0, 0, 0) !== undefined);

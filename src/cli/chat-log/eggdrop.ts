@@ -4,6 +4,8 @@ import { saidBy, systemKind } from './speech.ts';
 import { readLongDate } from './stamp.ts';
 
 const DAY = /^--- (.{1,60})$/;
+/** Such as `--- Mon Aug 20 2001`, in any language. */
+const ANY_DAY = /^--- \S{1,20} +\S{1,20} +\d{1,2} \d{4}$/;
 const ACTION = /^Action: (\S+)(?: (.*))?$/s;
 
 const SYSTEM = new RegExp(
@@ -31,7 +33,8 @@ export const eggdrop: Dialect = {
   marksDays: true,
   mark(text) {
     const day = readLongDate(DAY.exec(text)?.[1] ?? '');
-    return day && { kind: 'day', ...day };
+    if (!day && !ANY_DAY.test(text)) return undefined;
+    return { kind: 'day', ...(day ?? { unread: true }) };
   },
   system: kindOf,
   voice(body) {

@@ -10,6 +10,8 @@ export interface Mark {
   date?: string;
   /** Of day, where it says one. */
   time?: string;
+  /** It says a day, but that can't be read. */
+  unread?: boolean;
 }
 
 /** How one IRC client writes its logs: where it differs from the others. */
@@ -52,10 +54,11 @@ export function ircParser(dialect: Dialect, calendar: Calendar): LineParser {
 
 const stampOf = (dialect: Dialect) => (line: string) => readStamp(line, dialect.bracketed);
 
-function marked({ kind, date, time }: Mark, calendar: Calendar): Parsed {
+function marked({ kind, date, time, unread }: Mark, calendar: Calendar): Parsed {
   if (date) calendar.mark(date, time);
   else if (kind === 'day') calendar.nextDay();
-  return { skip: 'system', system: kind };
+  else if (unread) calendar.unknownDay();
+  return { skip: 'system', system: kind, notes: unread ? ['day_unread'] : [] };
 }
 
 function spoken(dialect: Dialect, stamp: Stamp, calendar: Calendar): Parsed {

@@ -17,8 +17,8 @@ export const irssi: Dialect = {
     const [, session, written = ''] = MARK.exec(text) ?? [];
     if (!written) return undefined;
     // The end of a log tells no day of what comes.
-    const day = session === 'closed' ? undefined : readLongDate(written);
-    return { kind: session ? 'session' : 'day', ...day };
+    if (session === 'closed') return { kind: 'session' };
+    return { kind: session ? 'session' : 'day', ...(readLongDate(written) ?? { unread: true }) };
   },
   system: (body) => (/^-!-(\s|$)/.test(body) ? systemKind(body) : undefined),
   isOwn: (line) => MARK.test(line) || /^\S{1,20} -!- /.test(line),

@@ -29,24 +29,31 @@ export function logParser(dialect: Dialect, sample: string[], options: DayOption
   const { name, date, zone } = options;
   const named = dateInName(name);
   const first = date ?? named ?? markedDay(dialect, sample);
-  const staysInDay = dialect.marksDays === true || named !== undefined;
-  return ircParser(dialect, createCalendar({ first, staysInDay, zone }));
+  const isOneDay = named !== undefined;
+  const staysInDay = dialect.marksDays === true || isOneDay;
+  return ircParser(dialect, createCalendar({ first, staysInDay, isOneDay, zone }));
 }
 
 /** A log that does not begin with a mark was cut off: what is before a new day is the day before. */
 function markedDay(dialect: Dialect, sample: string[]): string | undefined {
   let found: string | undefined;
+  let unknown = false;
   const calendar: Calendar = {
     at: () => undefined,
     mark: (date) => {
       found ??= date;
     },
     nextDay: () => {},
+    unknownDay: () => {
+      unknown = true;
+    },
   };
   const parse = ircParser(dialect, calendar);
   let spoken = false;
   for (const line of sample) {
     const parsed = parse(line);
+    // What comes after a session of an unknown day may be of any year.
+    if (unknown) return undefined;
     if (found) return spoken ? dayAfter(found, -1) : found;
     if ('skip' in parsed && parsed.skip === 'bad_time') spoken = true;
   }

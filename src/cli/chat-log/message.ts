@@ -24,7 +24,7 @@ export const SKIP_REASONS = {
   unrecognised: 'not in the layout of the file',
   empty: 'a message without text',
   no_author: 'a message without an author',
-  bad_time: 'a date or time that does not exist',
+  bad_time: 'a date or time that does not exist, or is not known',
   bad_json: 'not a JSON object',
   bad_metadata: 'metadata that is not an object',
   no_message: 'a record that is no message',

@@ -31,8 +31,8 @@ export const mirc: Dialect = {
   mark(text) {
     const [, what, written = ''] = SESSION.exec(text) ?? [];
     if (!what) return undefined;
-    const day = what === 'Start' || what === 'Time' ? readLongDate(written) : undefined;
-    return { kind: 'session', ...day };
+    if (what !== 'Start' && what !== 'Time') return { kind: 'session' };
+    return { kind: 'session', ...(readLongDate(written) ?? { unread: true }) };
   },
   system,
   unstamped: system,

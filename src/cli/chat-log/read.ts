@@ -161,5 +161,6 @@ function checkDate(date: string | undefined): void {
 }
 
 const missingDay = (name: string): string =>
-  `${shown(name)} has times without dates ("[hh:mm] <nick> text"), and its name has no date: ` +
+  `${shown(name)} has times without dates ("[hh:mm] <nick> text"), or none that can be read, and ` +
+  'its name has no date: ' +
   'give the day of its first line, such as --date 2009-02-23';

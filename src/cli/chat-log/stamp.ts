@@ -52,15 +52,22 @@ function inDay(hours: number, half: string | undefined): number {
   return hours > 12 ? Number.NaN : (hours % 12) + (half === 'p' ? 12 : 0);
 }
 
-const LONG_DATE =
-  /^(?:\p{L}{1,12}\.?,? )?(?:(?<month>\p{L}{2,12})\.? {1,2}(?<day>\d{1,2})|(?<first>\d{1,2})\.? (?<second>\p{L}{2,12})\.?)(?: (?<time>\d{1,2}:\d{2}(?::\d{2})?))?(?: \p{Lu}{3,5})? (?<year>\d{4})\b/u;
+const WORD = String.raw`\p{L}[\p{L}\p{M}.॰]{1,14}`;
+const CLOCK = String.raw`(?: {1,2}(?<time>\d{1,2}:\d{2}(?::\d{2})?))?(?: \p{Lu}{3,5})? (?<year>\d{4})\b`;
+const DATES = [
+  String.raw`(?:(?<weekday>\p{L}\S{0,19}) {1,2})?(?:de |d[’'])?(?<month>${WORD}) {1,2}(?<day>\d{1,2})${CLOCK}`,
+  String.raw`(?:(?<weekday>\p{L}\S{0,19}) {1,2})?(?<day>\d{1,2})\.? (?<month>${WORD})${CLOCK}`,
+  // Without a weekday it could be the day.
+  String.raw`(?<weekday>\p{L}\S{0,19}) {1,2}(?<month>(?:Thg? ?)?\d{1,2}[月월]?) {1,2}(?<day>\d{1,2})${CLOCK}`,
+].map((pattern) => new RegExp(`^${pattern}`, 'u'));
 
 /** A date as clients mark it: `Mon Jun 01 00:00:19 2015`, `Mon Aug 20 2001`, `20 Aug 2001`. */
 export function readLongDate(text: string): { date: string; time?: string } | undefined {
-  const found = LONG_DATE.exec(text)?.groups;
-  const month = found && monthOf(found.month ?? found.second ?? '');
-  if (!month) return undefined;
-  const day = found.day ?? found.first ?? '';
-  const date = `${found.year}-${String(month).padStart(2, '0')}-${day.padStart(2, '0')}`;
-  return { date, time: found.time };
+  for (const pattern of DATES) {
+    const { month = '', day = '', year = '', time, weekday } = pattern.exec(text)?.groups ?? {};
+    const number = monthOf(month, { year, day, weekday });
+    if (number)
+      return { date: `${year}-${String(number).padStart(2, '0')}-${day.padStart(2, '0')}`, time };
+  }
+  return undefined;
 }

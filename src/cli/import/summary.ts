@@ -107,6 +107,7 @@ const NOTES: Record<Note, string> = {
   time_skipped: 'times that the clocks of the zone skipped: read as if they had not',
   time_twice: 'times that came twice when clocks were set back: told apart by their order',
   fallback_encoding: 'messages or lines that are no UTF-8: their encoding was guessed (--encoding)',
+  day_unread: "marks of a day that can't be read: a day is the next one, a session's is unknown",
   not_notified: 'already there: nobody is notified of them, whatever --notify says',
   other_encoding: 'already there, read in another encoding: they stay as they were',
 };

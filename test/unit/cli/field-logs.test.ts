@@ -205,6 +205,76 @@ test.each([
   expect(await shorts(`${opened}\n${line}`, 'irssi.log')).toEqual(['session', expected]);
 });
 
+test.each([
+  ['月  6月 01', '金  6月 05', '2015-06-05'],
+  ['월 12월 28', '금  1월 01', '2015-01-01'],
+  ['一 6月 01', '五 6月 05', '2015-06-05'],
+  ['Po čen 01', 'Po čec 06', '2015-07-06'],
+  ['Po čec 06', 'Po čen 01', '2015-06-01'],
+  ['T2 Th06 01', 'T6 Th06 05', '2015-06-05'],
+  ['T2 Thg 6 01', 'T6 Thg 6 05', '2015-06-05'],
+  ['Pn cze 01', 'Nie lis 01', '2015-11-01'],
+  ['Pon lip 01', 'Čet lis 01', '2015-10-01'],
+  ['Po čen 01', 'So srp 01', '2015-08-01'],
+  ['Pon lip 01', 'Sri srp 01', '2015-07-01'],
+  ['Pir birž. 01', 'Pen lapkr. 06', '2015-11-06'],
+  ['จ. มิ.ย. 01', 'ศ. มิ.ย. 05', '2015-06-05'],
+  ["ב' יונ 01", "ו' יונ 05", '2015-06-05'],
+  ['Дүй мау 01', 'Жұм мау 05', '2015-06-05'],
+  ['dl. juny 01', 'dv. juny 05', '2015-06-05'],
+])('irssi: sessions of %s and %s are of their own days', async (first, second, right) => {
+  const log = `--- Log opened ${first} 00:00:19 2015
+09:02 < ada> monday
+--- Log opened ${second} 09:00:00 2015
+09:03 < ada> friday`;
+  expect((await shorts(log, 'irssi.log')).at(-1)).toBe(`${right} 09:03 ada: friday`);
+  expect((await notesOf(log, 'irssi.log')).flat()).toEqual([]);
+});
+
+const UNREAD = '--- Log opened xx yyy 05 09:00:00 2016';
+
+test('a session of a day that can not be read is told, and nothing of it gets another day', async () => {
+  const log = `--- Log opened Mon Jun 01 09:00:00 2015
+09:01 < ada> one
+${UNREAD}
+09:02 < ada> two
+--- Log opened Tue Jun 07 09:00:00 2016
+09:03 < ada> three`;
+  expect(await shorts(log, 'irssi.log')).toEqual([
+    'session',
+    '2015-06-01 09:01 ada: one',
+    'session',
+    'bad_time',
+    'session',
+    '2016-06-07 09:03 ada: three',
+  ]);
+  expect((await notesOf(log, 'irssi.log')).flat()).toEqual(['day_unread']);
+  const mirc = log
+    .replaceAll('--- Log opened', 'Session Start:')
+    .replaceAll(/^(09:..) < ada/gm, '[$1] <ada');
+  expect((await shorts(mirc, 'mirc.log'))[3]).toBe('bad_time');
+  expect((await notesOf(mirc, 'mirc.log')).flat()).toEqual(['day_unread']);
+});
+
+test('a log that begins with a session of a day that can not be read needs a date', async () => {
+  const log = `${UNREAD}\n09:02 < ada> two\n--- Log opened Tue Jun 07 09:00:00 2017\n09:03 < ada> 3`;
+  await expect(shorts(log, 'irssi.log')).rejects.toThrow(/none that can be read.*--date/s);
+  const right = ['session', '2016-06-05 09:02 ada: two', 'session', '2017-06-07 09:03 ada: 3'];
+  expect(await shorts(log, 'irssi.log', { date: '2016-06-05' })).toEqual(right);
+  expect(await shorts(log, 'irssi-2016-06-05.log')).toEqual(right);
+});
+
+test('eggdrop: a day that is marked in a language that nobody reads is the next one', async () => {
+  const log =
+    '[00:00] --- Mon Aug 20 2001\n[09:00] <ada> one\n[00:00] --- xx yyy 21 2001\n[08:00] <ada> two';
+  expect(await shorts(log, 'egg.log')).toEqual([
+    'day',
+    '2001-08-20 09:00 ada: one',
+    'day',
+    '2001-08-21 08:00 ada: two',
+  ]);
+});
+
 test('irssi: a day that is marked in a language that nobody reads is the next one', async () => {
   const log = (days: string[]) => `--- Log opened Mon Nov 30 09:00:00 2015
 09:01 < ada> one
