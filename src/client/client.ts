@@ -2,7 +2,14 @@ import type { Operations } from './operations.ts';
 import { readPages } from './pages.ts';
 import { strangeAnswer } from './problem.ts';
 import { type Route, routes } from './routes.ts';
-import { type Answer, type Call, type ClientOptions, send } from './send.ts';
+import {
+  type Answer,
+  type Call,
+  type ClientOptions,
+  OPTIONS,
+  refuseUnknown,
+  send,
+} from './send.ts';
 import { readEvents, type ServerSentEvent } from './server-sent-events.ts';
 
 /** What every call may have beside what its operation takes. */
@@ -67,7 +74,8 @@ export type Client = {
  * `UnreachableError` where no whole answer came, and the signal's reason where that aborted the
  * call.
  *
- * @throws TypeError if `url` is not a URL of http or https, a key can't be sent, or a number is none
+ * @throws TypeError if an option is unknown, `url` is not a URL of http or https, a key can't be
+ * sent, or a number is none
  */
 export function createClient(options: ClientOptions): Client {
   refuse(options);
@@ -77,6 +85,7 @@ export function createClient(options: ClientOptions): Client {
 
 /** Says nothing of the values: they may be secret. @throws TypeError */
 function refuse(options: ClientOptions): void {
+  refuseUnknown('createClient', options, OPTIONS);
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash)
     throw new TypeError('createClient: `url` must be such as https://knockon.example.com');
@@ -88,11 +97,19 @@ function refuse(options: ClientOptions): void {
         `createClient: \`${name}\` must be a key as it was shown, without spaces, line breaks or …`,
       );
   for (const name of ['retries', 'maxWaitMs', 'timeoutMs'] as const) {
-    const number: unknown = options[name] ?? 0;
-    if (typeof number !== 'number' || !(number >= 0))
-      throw new TypeError(`createClient: \`${name}\` must be a number from 0`);
+    const least = name === 'timeoutMs' ? 1 : 0;
+    const number = options[name] ?? least;
+    if (!Number.isInteger(number) || number < least || number > LONGEST_TIMER)
+      throw new TypeError(
+        `createClient: \`${name}\` must be a whole number from ${least} to ${LONGEST_TIMER}`,
+      );
   }
+  if (options.fetch !== undefined && typeof options.fetch !== 'function')
+    throw new TypeError('createClient: `fetch` must be a function');
 }
+
+/** Longest time of a timer, in ms; a longer one would end at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 function methodOf(options: ClientOptions, route: Route) {
   if (route.answers === 'events') {

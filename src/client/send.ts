@@ -29,6 +29,32 @@ export interface Call {
   headers?: Record<string, string> | undefined;
 }
 
+export const OPTIONS = Object.keys({
+  url: true,
+  key: true,
+  operatorKey: true,
+  retries: true,
+  maxWaitMs: true,
+  timeoutMs: true,
+  fetch: true,
+} satisfies Record<keyof ClientOptions, true>);
+
+const CALL = Object.keys({
+  path: true,
+  query: true,
+  body: true,
+  idempotencyKey: true,
+  signal: true,
+  headers: true,
+} satisfies Record<keyof Call, true>);
+
+/** @throws TypeError for a member that nobody would read: what it asks for would be passed over */
+export function refuseUnknown(what: string, given: object, known: string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`${what}: \`${unknown}\` is unknown; there are ${known.join(', ')}`);
+}
+
 const RETRIES = 4;
 const LONGEST_WAIT = 30_000;
 const TIMEOUT = 30_000;
@@ -47,7 +73,7 @@ export interface Answer {
 /**
  * Sends a request until it is answered in full, with a bounded number of tries.
  *
- * @throws ProblemError, UnreachableError, or the signal's reason
+ * @throws ProblemError, UnreachableError, or the signal's reason; TypeError for what can't be sent
  */
 export async function send(options: ClientOptions, route: Route, call: Call): Promise<Answer> {
   const { retries = RETRIES } = options;
@@ -103,6 +129,7 @@ function unreachable(what: string, error: unknown, timeoutMs: number | undefined
 }
 
 function requestOf(options: ClientOptions, route: Route, call: Call): Prepared {
+  refuseUnknown('the call', call, CALL);
   const { timeoutMs = TIMEOUT } = options;
   const headers = headersOf(call.headers);
   const key = route.operator ? (options.operatorKey ?? options.key) : options.key;

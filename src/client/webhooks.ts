@@ -50,18 +50,20 @@ export interface WebhookEvent {
  *
  * @throws WebhookVerificationError if a header is missing, the time is too far away, no signature
  * fits, or the body is not JSON
- * @throws TypeError if a secret is not `whsec_` and base64 of 24 bytes or more
+ * @throws TypeError if a secret is not `whsec_` and base64 of 24 bytes or more, the body is not as
+ * it arrived, or `toleranceSeconds` or `now` is none
  */
 export function verifyWebhook<Event = WebhookEvent>(
   webhook: WebhookToVerify,
 ): VerifiedWebhook<Event> {
   const { body, toleranceSeconds = 300, now = new Date() } = webhook;
+  refuse(body, toleranceSeconds, now);
   const keys = [webhook.secret].flat().map(keyOf);
   const [id, timestamp, signatures] = ['id', 'timestamp', 'signature'].map((name) =>
     headerOf(webhook.headers, `webhook-${name}`),
   ) as [string, string, string];
   const sentAt = timeOf(timestamp);
-  if (Math.abs(now.getTime() - sentAt.getTime()) > toleranceSeconds * 1000)
+  if (!(Math.abs(now.getTime() - sentAt.getTime()) <= toleranceSeconds * 1000))
     throw new WebhookVerificationError(
       `webhook-timestamp is more than ${toleranceSeconds} s away from this clock`,
     );
@@ -75,10 +77,22 @@ export function verifyWebhook<Event = WebhookEvent>(
   return { id, sentAt, event: parse(body) as Event };
 }
 
+/** What JavaScript may give would turn the check of the age off. @throws TypeError */
+function refuse(body: unknown, toleranceSeconds: unknown, now: unknown): void {
+  if (typeof body !== 'string' && !(body instanceof Uint8Array))
+    throw new TypeError(
+      '`body` must be the text or the bytes as they arrived, before anything parses them',
+    );
+  if (!Number.isFinite(toleranceSeconds) || (toleranceSeconds as number) < 0)
+    throw new TypeError('`toleranceSeconds` must be a number from 0');
+  if (!(now instanceof Date) || Number.isNaN(now.getTime()))
+    throw new TypeError('`now` must be a valid Date');
+}
+
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-function keyOf(secret: string): Buffer {
-  const base64 = secret.replace(/^whsec_/, '');
+function keyOf(secret: unknown): Buffer {
+  const base64 = typeof secret === 'string' ? secret.replace(/^whsec_/, '') : '';
   const key = Buffer.from(base64, 'base64');
   if (BASE64.test(base64) && key.length >= 24) return key;
   throw new TypeError('a webhook secret must be "whsec_" and base64 of 24 bytes or more');

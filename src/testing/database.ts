@@ -7,7 +7,7 @@ import type { Connection } from '../embed/connect.ts';
 /** A database that nobody else uses. */
 export interface TestDatabase {
   url: string;
-  /** As `connect` gives it; `runEffects` and `emit` take it. */
+  /** As `connect` gives it: `runEffects` takes it, `emit` its `pg` or `db`. */
   database: Connection;
   /** Ends the connections. The database itself goes with its server. */
   close(): Promise<void>;

@@ -56,14 +56,23 @@ export function setBody(c: Context, text: string): void {
   c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
 }
 
+/** What a number of the body is called, by where it stands; undefined: nobody reads it. */
+type NameOfNumber = (headers: Headers, path: string) => string | undefined;
+
 /** The same, and refuses numbers that JSON readers would round. */
-export const jsonBody: MiddlewareHandler = (c, next) =>
-  jsonBodyOfMany(c, async () => {
-    const inexact = inexactNumbers(await c.req.text());
-    if (inexact.length > 0)
-      throw invalid(inexact.map((number) => ({ path: number.path, message: whyInexact(number) })));
-    await next();
-  });
+export const exactJsonBody =
+  (nameOf: NameOfNumber): MiddlewareHandler =>
+  (c, next) =>
+    jsonBodyOfMany(c, async () => {
+      const inexact = inexactNumbers(await c.req.text()).flatMap((number) => {
+        const path = nameOf(c.req.raw.headers, number.path);
+        return path === undefined ? [] : [{ path, message: whyInexact(number) }];
+      });
+      if (inexact.length > 0) throw invalid(inexact);
+      await next();
+    });
+
+export const jsonBody = exactJsonBody((_, path) => path);
 
 function decode(bytes: Uint8Array): string {
   try {

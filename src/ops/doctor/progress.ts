@@ -65,8 +65,8 @@ export async function checkDeadLetters({ database: { pg } }: DoctorContext): Pro
     fail(
       'dead letters',
       detail,
-      'See their causes with `knockon failed`; then `knockon retry` once that is mended, or ' +
-        '`knockon discard`.',
+      'See their causes with `knockon failed`. Once that is mended: `knockon retry --all`, or ' +
+        '`--subscriber NAME`. What nobody needs: `knockon discard`.',
     ),
   ];
 }

@@ -52,6 +52,29 @@ describe.each([Mode.STRUCTURED, Mode.BINARY])('a CloudEvent of the SDK, %s', (mo
     expect((await send(event, mode)).key).toBe(`customer ${mode}`);
   });
 
+  it('has a subject of any length, where that is not its key', async () => {
+    const event = aCloudEvent({ subject: 'x'.repeat(300), partitionkey: `long ${mode}` });
+    expect((await send(event, mode)).key).toBe(`long ${mode}`);
+  });
+
+  it('with a number that would be rounded is refused under the name of its data alone', async () => {
+    const sent = async (event: CloudEvent<unknown>) => {
+      const written = mode === Mode.BINARY ? HTTP.binary(event) : HTTP.structured(event);
+      const { headers, body } = written as { headers: object; body: string };
+      return await fetch(url, {
+        method: 'POST',
+        headers: { ...headers, authorization: `Bearer ${api.key}` },
+        body: body.replace('"NUMBER"', '9007199254740993'),
+      }).then((response) => response.json());
+    };
+    expect(await sent(aCloudEvent({ data: { amount: 'NUMBER' } }))).toMatchObject({
+      status: 422,
+      errors: [{ path: 'data.amount' }],
+    });
+    const type = 'invoice.paid';
+    expect(await sent(aCloudEvent({ type, ext: 'NUMBER' }))).toMatchObject({ type });
+  });
+
   it('is stored once, by whichever route it comes', async () => {
     const event = aCloudEvent();
     const [first, second] = [await send(event, mode), await send(event, mode)];

@@ -150,6 +150,31 @@ describe('the client', () => {
     expect(make).not.toThrow('secret');
   });
 
+  it.each([
+    [{ apiKey: 'kn_a' }, '`apiKey` is unknown; there are url, key, operatorKey,'],
+    [{ retries: Number.NaN }, '`retries` must be a whole number from 0 to 2147483647'],
+    [{ retries: '5' }, '`retries` must be a whole number'],
+    [{ timeoutMs: 0 }, '`timeoutMs` must be a whole number from 1'],
+    [{ timeoutMs: 2 ** 32 }, '`timeoutMs` must be a whole number from 1'],
+    [{ timeoutMs: 1500.5 }, '`timeoutMs` must be a whole number from 1'],
+    [{ maxWaitMs: Number.POSITIVE_INFINITY }, '`maxWaitMs` must be a whole number from 0'],
+    [{ fetch: 5 }, '`fetch` must be a function'],
+  ])('is not made with %j', (wrong, why) => {
+    const make = () => createClient({ url: 'http://api.test', ...(wrong as object) });
+    expect(make).toThrow(`createClient: ${why}`);
+  });
+
+  it.each([{ type: 'bill.paid' }, { querry: { type: 'bill.paid' } }])(
+    'refuses a call with a member that would be passed over, %j',
+    async (call) => {
+      const { client, requests } = anApi([200, {}, { data: [], next_cursor: null }]);
+      await expect(client.listEvents(call as object)).rejects.toThrow(
+        /^the call: `\w+` is unknown; there are path, query, body,/,
+      );
+      expect(requests).toHaveLength(0);
+    },
+  );
+
   it('refuses a header that cannot be sent, at once and without its value', async () => {
     const { client, requests } = anApi([200, {}, {}]);
     const call = client.getMessage({ path: { id: 'm1' }, headers: { 'x-token': 'secret\nx' } });

@@ -61,6 +61,24 @@ describe('a webhook', () => {
     expect(verify).toThrow(why);
   });
 
+  it.each([
+    ['`toleranceSeconds`', { toleranceSeconds: Number.NaN }],
+    ['`toleranceSeconds`', { toleranceSeconds: 'five' }],
+    ['`toleranceSeconds`', { toleranceSeconds: Number.POSITIVE_INFINITY }],
+    ['`toleranceSeconds`', { toleranceSeconds: -1 }],
+    ['`now`', { now: new Date('x') }],
+    ['`now`', { now: now.getTime() }],
+    ['`body`', { body: { id: 'e1' } }],
+    ['`body`', { body: undefined }],
+    ['a webhook secret', { secret: undefined }],
+  ])('is not verified where %s is none', (what, wrong) => {
+    const old = signatureHeaders([secret], 'e1', new Date(now.getTime() - 86_400_000), '{}');
+    const verify = () =>
+      verifyWebhook({ ...webhook, headers: old, body: '{}', ...(wrong as object) });
+    expect(verify).toThrow(TypeError);
+    expect(verify).toThrow(what);
+  });
+
   it('whose body is no JSON is told from one that is forged', () => {
     const text = signatureHeaders([secret], 'e1', now, 'hello');
     expect(() => verifyWebhook({ ...webhook, headers: text, body: 'hello' })).toThrow('not JSON');

@@ -260,6 +260,8 @@ const effect = defineEffect({
   name: 'mails',
   description: '',
   on: [paid],
+  // @ts-expect-error no duration
+  timeout: '30 bananas',
   settings: z.object({ MAILS_URL: z.url() }),
   async perform(events, { settings, now }) {
     const url: string = settings.MAILS_URL;

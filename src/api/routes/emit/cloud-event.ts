@@ -17,7 +17,9 @@ export const cloudEvent = z
     source: text(1, 1000).openapi({ example: '/billing' }),
     type: z.string().openapi({ description: 'A declared event type.', example: 'invoice.paid' }),
     time: moment.optional().openapi({ type: 'string' }),
-    subject: eventKey.optional().openapi({ description: "The event's key, without partitionkey." }),
+    subject: z.string().optional().openapi({
+      description: "The event's key, and as long as one, where there is no partitionkey.",
+    }),
     partitionkey: eventKey.optional().openapi({ description: "The event's key." }),
     deliverat: deliverAt.optional(),
     datacontenttype: z
@@ -33,6 +35,11 @@ export const cloudEvent = z
   .refine(({ data_base64 }) => data_base64 === undefined, {
     path: ['data_base64'],
     message: 'is binary data: send JSON in data',
+  })
+  .superRefine(({ subject, partitionkey }, { addIssue }) => {
+    if (subject === undefined || partitionkey !== undefined) return;
+    for (const { message } of eventKey.safeParse(subject).error?.issues ?? [])
+      addIssue({ code: 'custom', path: ['subject'], message });
   })
   .openapi('CloudEvent', { description: 'A CloudEvent 1.0 in the JSON format.' });
 
@@ -74,6 +81,18 @@ export function mapCloudEvent(event: CloudEvent): MappedEvent {
     },
     idempotencyKey: `cloudevent\n${identity}`,
   };
+}
+
+/**
+ * What a number in a request's body is called.
+ *
+ * @param path where it stands in the body
+ * @returns undefined where nobody reads it: an attribute of the CloudEvent that says nothing here
+ */
+export function nameOfNumber(headers: Headers, path: string): string | undefined {
+  if (isBinary(headers)) return path === '' ? 'data' : `data.${path}`;
+  const isStructured = headers.get('content-type')?.startsWith(CLOUD_EVENT);
+  return isStructured && !/^data\b/.test(path) ? undefined : path;
 }
 
 /** Whether a request carries a CloudEvent in its headers. */

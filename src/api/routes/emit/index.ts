@@ -3,13 +3,13 @@ import type { MiddlewareHandler } from 'hono';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { markReplayed } from '../../middleware/idempotency.ts';
-import { jsonBody, jsonBodyOfMany, setBody } from '../../middleware/json-body.ts';
+import { exactJsonBody, jsonBodyOfMany, setBody } from '../../middleware/json-body.ts';
 import { json, operation, problemSchema, router } from '../../router.ts';
 import { event } from '../events.ts';
 import { answerBatch } from './answer-batch.ts';
 import { eventOf } from './answers.ts';
 import { checkEvent } from './check-event.ts';
-import { CLOUD_EVENT, CLOUD_EVENTS, cloudEvent, isBinary } from './cloud-event.ts';
+import { CLOUD_EVENT, CLOUD_EVENTS, cloudEvent, isBinary, nameOfNumber } from './cloud-event.ts';
 import { MOST_EVENTS } from './many-events.ts';
 import { newEvent } from './new-event.ts';
 import { readOne } from './one-event.ts';
@@ -21,11 +21,13 @@ const bodies = (content: Record<string, ReturnType<typeof ref>>) => ({
   body: { required: true as const, content },
 });
 
+const bodyOfOne = exactJsonBody(nameOfNumber);
+
 /** A CloudEvent in binary mode may have no data, and so no body: its payload is an empty one. */
 const bodyOrNoData: MiddlewareHandler = async (c, next) => {
   const { headers } = c.req.raw;
   const isEmpty = !headers.has('transfer-encoding') && !(Number(headers.get('content-length')) > 0);
-  if (!isBinary(headers) || !isEmpty) return await jsonBody(c, next);
+  if (!isBinary(headers) || !isEmpty) return await bodyOfOne(c, next);
   setBody(c, '{}');
   await next();
 };
