@@ -6,6 +6,7 @@ import { CODE, codeOf } from '../transport/temporal/grpc.ts';
 import type { Check } from './process/health.ts';
 import { LimitedLog } from './process/limited-log.ts';
 import { retryUntilAvailable } from './process/process.ts';
+import { mayPass, temporalTrouble } from './temporal-trouble.ts';
 
 const LEVELS = {
   TRACE: 'trace',
@@ -42,10 +43,13 @@ export function installRuntime(log: Logger): void {
   Runtime.install({ logger, shutdownSignals: [] });
 }
 
-/** Connects a worker to Temporal, and waits as long as the server or the namespace is missing. */
+/**
+ * Connects a worker to Temporal, and waits as long as the server or the namespace is missing.
+ *
+ * @throws where the connection's options are wrong
+ */
 export async function connectWorker(config: Config, log: Logger): Promise<NativeConnection> {
   const { namespace, ...options } = config.temporal;
-  const { address } = options;
   const connect = async () => {
     const connection = await NativeConnection.connect(options);
     try {
@@ -57,13 +61,8 @@ export async function connectWorker(config: Config, log: Logger): Promise<Native
     }
     return connection;
   };
-  const trouble = (error: unknown) =>
-    codeOf(error) === CODE.notFound
-      ? `Temporal at ${address} has no namespace "${namespace}": ` +
-        'make it, or correct TEMPORAL_NAMESPACE'
-      : `Temporal at ${address} does not answer ` +
-        '(a deployment without Temporal has KNOCKON_TRANSPORT=pg-boss)';
-  return await retryUntilAvailable(trouble, connect, log);
+  const trouble = (error: unknown) => temporalTrouble(error, config);
+  return await retryUntilAvailable(trouble, connect, log, mayPass);
 }
 
 /** The SDK still asks the server for work, for each of these. */
