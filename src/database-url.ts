@@ -33,6 +33,15 @@ export function isDatabaseUrl(text: string): boolean {
   );
 }
 
+/** What `target_session_attrs` may ask of a host, as libpq knows it. */
+export const TARGETS = 'any read-write read-only primary standby prefer-standby'.split(' ');
+
+/** Whether a database's URL asks for hosts that libpq knows of, or for none. */
+export function asksForTarget(url: string): boolean {
+  const asked = new URLSearchParams(url.split('?')[1]).getAll('target_session_attrs');
+  return asked.every((one) => TARGETS.includes(one));
+}
+
 /** The hosts that a database's URL names, in its order. */
 export function hostsOf(url: string): Host[] {
   const hosts = parts.exec(url)?.[2]?.split(',') ?? [];

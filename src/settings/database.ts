@@ -18,9 +18,9 @@ export function readDatabaseSettings(env: NodeJS.ProcessEnv): z.output<typeof sc
   const { data, error } = schema.safeParse(given);
   const problems = [...otherSchema(given)];
   if (data && problems.length === 0) return data;
-  for (const { path } of error?.issues ?? []) {
+  for (const { path, message } of error?.issues ?? []) {
     const name = path[0] as keyof typeof database;
-    problems.push(problemOf(name, given[name], database[name].must));
+    problems.push(problemOf(name, given[name], given[name] ? message : database[name].must));
   }
   throw cantBeUsed(problems);
 }

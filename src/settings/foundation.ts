@@ -1,4 +1,5 @@
-import { isDatabaseUrl } from '../database-url.ts';
+import type { z } from 'zod';
+import { asksForTarget, isDatabaseUrl, TARGETS } from '../database-url.ts';
 import { isSchemaName } from '../db/own-schema.ts';
 import {
   checkedText,
@@ -7,6 +8,7 @@ import {
   optionalUrl,
   type Reader,
   requiredText,
+  type Setting,
   textOr,
   type Zod,
 } from './setting.ts';
@@ -15,22 +17,35 @@ export const everyProcess: Reader[] = ['api', 'relay', 'worker workflows', 'work
 
 const databaseUrl = 'must be a URL such as postgres://user:password@localhost:5432/knockon';
 
+/** A misspelled `target_session_attrs` would ask for nothing. */
+const withTarget = <S extends z.ZodType<string | undefined>>(setting: Setting<S>) => ({
+  ...setting,
+  schema: (zod: Zod) =>
+    setting.schema(zod).refine((url) => asksForTarget(url ?? ''), {
+      message: `must ask by target_session_attrs for one of ${TARGETS.join(', ')}`,
+    }),
+});
+
 export const database = {
-  DATABASE_URL: requiredText(databaseUrl, isDatabaseUrl, {
-    readBy: everyProcess,
-    means: 'Where Postgres is, or a pooler before it.',
-    more:
-      'Postgres 15 to 18. The pooler, such as pgbouncer, must use session or transaction mode. ' +
-      'The URL may name several hosts: `@one:5432,two:5432/`. ' +
-      'The first host that takes connections and writes is used.',
-  }),
-  KNOCKON_DATABASE_DIRECT_URL: checkedText(databaseUrl, isDatabaseUrl, {
-    readBy: everyProcess,
-    means: 'Where DATABASE_URL is a pooler: a way around it.',
-    more:
-      'It is used for LISTEN and for migrations. ' +
-      'Without it, processes behind a pooler look for new work every second.',
-  }),
+  DATABASE_URL: withTarget(
+    requiredText(databaseUrl, isDatabaseUrl, {
+      readBy: everyProcess,
+      means: 'Where Postgres is, or a pooler before it.',
+      more:
+        'Postgres 15 to 18. The pooler, such as pgbouncer, must use session or transaction mode. ' +
+        'The URL may name several hosts: `@one:5432,two:5432/`. ' +
+        'The first host that takes connections and writes is used.',
+    }),
+  ),
+  KNOCKON_DATABASE_DIRECT_URL: withTarget(
+    checkedText(databaseUrl, isDatabaseUrl, {
+      readBy: everyProcess,
+      means: 'Where DATABASE_URL is a pooler: a way around it.',
+      more:
+        'It is used for LISTEN and for migrations. ' +
+        'Without it, processes behind a pooler look for new work every second.',
+    }),
+  ),
   KNOCKON_SCHEMA: textOr(
     'knockon',
     'must be up to 63 of a-z, 0-9 and _, not begin with a digit, and be no name that Postgres ' +

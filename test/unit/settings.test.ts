@@ -87,6 +87,16 @@ describe('a setting that can not work', () => {
   test.each([
     ['DATABASE_URL', 'postgres://u:p%zz@localhost/knockon', 'it must be a URL'],
     ['KNOCKON_DATABASE_DIRECT_URL', 'postgres://u:p%zz@localhost/knockon', 'it must be a URL'],
+    [
+      'DATABASE_URL',
+      'postgres://one,two/knockon?target_session_attrs=read_write',
+      'it must ask by target_session_attrs for one of any, read-write, read-only, primary,',
+    ],
+    [
+      'KNOCKON_DATABASE_DIRECT_URL',
+      'postgres://one,two/knockon?a=b&target_session_attrs=',
+      'it must ask by target_session_attrs for one of any',
+    ],
     ['REDIS_URL', 'redis://u:p%zz@localhost', 'it must be a URL'],
     ['KNOCKON_SECRET', `${'x'.repeat(32)}\n`, 'without line ends'],
     ['KNOCKON_ADMIN_KEY', `${'x'.repeat(16)}\n`, 'without line ends'],
@@ -137,6 +147,14 @@ describe('a setting that can not work', () => {
     );
     expect(() => read(env)).not.toThrow(/BEGIN/);
   });
+
+  test.each(['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'])(
+    'DATABASE_URL may ask for target_session_attrs of %s',
+    (target) =>
+      expect(
+        told('DATABASE_URL', `postgres://a,b/c?target_session_attrs=${target}`),
+      ).toBeUndefined(),
+  );
 
   test.each(['localhost:7233', '127.0.0.1:1', '[::1]:7233', 'ours_1.acme-x.tmprl.cloud:65535'])(
     'TEMPORAL_ADDRESS may be %s',
