@@ -1,5 +1,5 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm';
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 import type { Database } from '../db/client.ts';
 import { channels, messages } from '../db/schema/messages.ts';
 import { endpoints } from '../db/schema/webhooks.ts';
@@ -58,6 +58,13 @@ export async function findEndpoint({ db }: Database, which: Which) {
   return row;
 }
 
+/** Goes on with the nearest name where it is near, and ends the sentence. */
+export function didYouMean(wanted: string, names: string[]): string {
+  const near = closest(wanted, names);
+  const most = Math.max(2, Math.floor(wanted.length / 3));
+  return distance(wanted, near) <= most ? `; did you mean ${near}?` : '.';
+}
+
 /**
  * What to answer where there is no subscriber of that name: 404, with the nearest name and those
  * that there are.
@@ -71,7 +78,6 @@ export async function noSuchSubscriber({ pg }: Database, wanted: string): Promis
     return new Problem(404, 'There is no such subscriber: no worker has registered one yet.');
   return new Problem(
     404,
-    `There is no such subscriber; did you mean ${closest(wanted, names)}? Known are ` +
-      `${names.join(', ')}.`,
+    `There is no such subscriber${didYouMean(wanted, names)} Known are ${names.join(', ')}.`,
   );
 }

@@ -52,6 +52,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
+/** @throws ConfigError where the API would listen on one port twice */
+export function refuseSharedPort({ KNOCKON_PORT, KNOCKON_METRICS_PORT }: Config): void {
+  if (KNOCKON_PORT === 0 || KNOCKON_PORT !== KNOCKON_METRICS_PORT) return;
+  const must = 'must be another port than KNOCKON_PORT has';
+  throw cantBeUsed([problemOf('KNOCKON_METRICS_PORT', String(KNOCKON_METRICS_PORT), must)]);
+}
+
 function temporalOf(given: Record<string, string>, problems: string[]): Temporal {
   const byDefault = { address: 'localhost:7233', namespace: 'default' };
   if (given.KNOCKON_TRANSPORT === 'pg-boss') return byDefault;

@@ -9,7 +9,7 @@ export class ConfigError extends Error {
  */
 const serviceLink =
   /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
-const serviceAddress = /^(tcp|udp|sctp):\/\//;
+const serviceAddress = /^(tcp|udp|sctp):\/\//i;
 
 /**
  * The variables that somebody has set: without empty ones, and without those that tell of services

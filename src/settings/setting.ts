@@ -136,14 +136,17 @@ export function durationOrOff(
 /** A whole number within bounds. */
 export const whole = (byDefault: number, min: number, max: number, about: About) =>
   parsed(String(byDefault), `must be a whole number from ${min} to ${max}`, about, (text) =>
-    within(Number(text), min, max),
+    within(wholeIn(text), min, max),
   );
 
 /** A port, 0 included, or null where it is not set. */
 export function optionalPort(about: About) {
   const must = 'must be a whole number from 0 to 65535';
-  return parsed('', must, about, (text) => (text === '' ? null : within(Number(text), 0, 65_535)));
+  return parsed('', must, about, (text) => (text === '' ? null : within(wholeIn(text), 0, 65_535)));
 }
+
+/** Written in digits: `0x50` and `1e3` are no whole numbers. */
+const wholeIn = (text: string) => (/^\s*-?\d+\s*$/.test(text) ? Number(text) : Number.NaN);
 
 const within = (n: number, min: number, max: number) =>
   Number.isInteger(n) && n >= min && n <= max ? n : undefined;

@@ -29,7 +29,7 @@ import { readiness } from '../ops/status/readiness.ts';
 import { EVENTS_CHANNEL } from '../outbox/emit.ts';
 import { createEventWriter } from '../outbox/post-events.ts';
 import { createSeal } from '../seal.ts';
-import type { Config } from '../settings/config.ts';
+import { type Config, refuseSharedPort } from '../settings/config.ts';
 import { effectQueue } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
 import { beginNotingDeployment } from './deployment.ts';
@@ -58,6 +58,7 @@ const READY_MS = 250;
 
 /** `knockon api`: serves HTTP, and unless KNOCKON_DISPATCHER is off dispatches what it stores. */
 export async function start(config: Config): Promise<Running> {
+  refuseSharedPort(config);
   const log = createLog('api', config.LOG_LEVEL);
   const started = new ShutdownStack();
   const metrics = new Registry();

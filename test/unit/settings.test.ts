@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explained } from '../../src/cli/processes.ts';
-import { readConfig } from '../../src/settings/config.ts';
+import { readConfig, refuseSharedPort } from '../../src/settings/config.ts';
 import { CERTIFICATE, KEY, OTHER_KEY } from '../harness/certificates.ts';
 
 const required = { DATABASE_URL: 'postgres://localhost/knockon', KNOCKON_SECRET: 'x'.repeat(32) };
@@ -248,6 +248,22 @@ describe("a profile of Temporal's own commands", () => {
   });
 });
 
+test('the API does not listen on one port twice, and two free ones are two', () => {
+  const both = (port: string) => read({ KNOCKON_PORT: port, KNOCKON_METRICS_PORT: port });
+  expect(() => refuseSharedPort(both('3000'))).toThrow(
+    'KNOCKON_METRICS_PORT is "3000": it must be another port than KNOCKON_PORT has',
+  );
+  expect(() => refuseSharedPort(both('0'))).not.toThrow();
+  expect(() => refuseSharedPort(read({}))).not.toThrow();
+});
+
+test('a whole number is written in digits', () => {
+  for (const value of ['0x50', '1e3', '0b1', '3000.0', '+3000', ''.padStart(400, '9')])
+    expect(told('KNOCKON_PORT', value)).toContain('must be a whole number from 0 to 65535');
+  expect(told('KNOCKON_METRICS_PORT', '0x50')).toContain('must be a whole number');
+  expect(read({ KNOCKON_PORT: ' 3001 ' }).KNOCKON_PORT).toBe(3001);
+});
+
 test("what Docker's links put into the environment is nobody's setting", () => {
   const links = {
     KNOCKON_NAME: '/web/knockon',
@@ -255,6 +271,7 @@ test("what Docker's links put into the environment is nobody's setting", () => {
     KNOCKON_PORT: 'tcp://172.17.0.2:3000',
     TEMPORAL_NAME: '/web/temporal',
     TEMPORAL_ENV_LANG: 'C',
+    KNOCKON_METRICS_PORT: 'TCP://172.17.0.2:3000',
   };
   expect(read(links)).toEqual(read({}));
   expect(told('KNOCKON_NAME', 'web')).toContain('is not a setting');

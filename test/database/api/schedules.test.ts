@@ -81,6 +81,7 @@ describe('PUT /v1/ops/schedules/{name}', () => {
     expect((await ops('PUT', '/wrong', nobody)).body.detail).toContain('no such workspace');
     expect((await ops('PUT', '/No', given())).body.errors[0].path).toBe('name');
     expect((await ops('GET', '/wrong')).status).toBe(404);
+    expect((await ops('GET', '/nope')).body.detail).toBe('There is no such schedule.');
     expect((await ops('GET', '/weekl')).body.detail).toContain('did you mean weekly?');
   });
 });

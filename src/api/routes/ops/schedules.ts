@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import { closest } from 'fastest-levenshtein';
 import type { Transaction } from '../../../db/client.ts';
 import { RunMisfitError } from '../../../ops/schedules/check-run.ts';
 import {
@@ -15,6 +14,7 @@ import { type PutSchedule, putSchedule, ScheduleUnknownError } from '../../../op
 import { payloadAt } from '../../../ops/schedules/runs.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, uuid } from '../../fields.ts';
+import { didYouMean } from '../../find.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid, notFound, Problem } from '../../problem.ts';
@@ -212,5 +212,5 @@ async function noSuchSchedule({ database }: ApiDependencies, name: string): Prom
   const all = await listSchedules(database.pg, { limit: 500 });
   const names = all.map((one) => one.name);
   if (names.length === 0) return new Problem(404, 'There is no schedule at all yet.');
-  return new Problem(404, `There is no such schedule; did you mean ${closest(name, names)}?`);
+  return new Problem(404, `There is no such schedule${didYouMean(name, names)}`);
 }
