@@ -23,7 +23,8 @@ async function indexedColumns(table: string): Promise<string[]> {
   const rows = await test.database.pg`
     select distinct a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid
     where i.indrelid = ${`knockon.${table}`}::regclass and (a.attnum = any(i.indkey)
-      or pg_get_expr(i.indpred, i.indrelid) ~ ('\\m' || a.attname || '\\M') or pg_get_expr(i.indexprs, i.indrelid) ~ ('\\m' || a.attname || '\\M'))`;
+      or exists (select from pg_depend d where d.classid = 'pg_class'::regclass
+        and d.objid = i.indexrelid and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))`;
   return rows.map(({ name }) => String(name));
 }
 
