@@ -59,10 +59,11 @@ const capital = '(?<=[@＠][A-Z][\\w.]{0,60})';
 /** A call of a template: `@Html.Raw(x)`. */
 const template = '(?<=[@＠][A-Z]\\w{0,60}\\.[A-Z]\\w{0,60})\\(';
 
-/** A rule of a style sheet: `@media (max-width: 100px) {`. */
+/** A rule of a style sheet, `@media (max-width: 100px) {`, or a block of a template. */
 const rule =
   '(?<=[@＠](?:media|supports|container|keyframes|layer|page|font-face|import|charset|include|' +
-  'mixin|extend|use|tailwind|apply))[^\\S\\n]{1,4}' +
+  'mixin|extend|use|tailwind|apply|' +
+  'if|else|for|foreach|while|switch|case|defer|using))[^\\S\\n]{1,4}' +
   `(?:["']|\\([\\w-]+ ?: ?[\\w$]|[^\\n{};]{0,200}(?:\\{|;${ends}))`;
 
 const newLine = '[^\\S\\n]{0,20}\\n\\s{0,20}';

@@ -94,6 +94,8 @@ export const mentionCases: Record<string, MentionCase[]> = {
     ['@media screen and (width > 1px) {', ['media'], []],
     ['@keyframes spin {', ['keyframes'], []],
     ['@import "a.css";', ['import'], []],
+    ['@foreach (var ship in ships) {', ['foreach'], []],
+    ['@if (ship) {', ['if'], []],
     ['@Entity\n@Table\nclass Ship', ['Entity', 'Table'], []],
     ['@Entity\npublic class Ship\n{', ['Entity'], []],
     ['@karl class starts at nine', ['karl'], ['karl']],
