@@ -53,6 +53,7 @@ export const STATUSES: Row<RegExp>[] = [
   row(/^5\.2\.121$/, 'us', 'we send too much to this recipient', 'Exchange Online'),
   row(/^5\.2\.252$/, 'us', 'we may not send as this sender', 'Exchange Online'),
   row(/^5\.2\.\d+$/, 'recipient', 'its mailbox is disabled or full', 'RFC 3463, 3.3'),
+  row(/^5\.3\.4$/, 'recipient', 'the mail is too large', 'RFC 3463, 3.4'),
   row(/^5\.4\.[146]$/, 'recipient', 'there is no way to its host', 'RFC 3463, 3.5'),
   row(/^[45]\.4\.5$/, 'us', 'we send too much', 'RFC 3463, 3.5'),
   row(/^5\.5\.0$/, 'recipient', 'undefined, and used of mailboxes', 'RFC 3463, 3.6'),

@@ -33,9 +33,22 @@ const OUR_SET_UP = 'mail set-up refused';
 
 const QUOTA_USED_UP = 'our quota is used up';
 
+/** What services for sending say of our account, or of an address that we have not shown to be ours. */
+const NOT_APPROVED = new RegExp(
+  [
+    String.raw`\b(?:email address|domain|identity) is (?:not verified|unverified)|identities failed`,
+    String.raw`\bsending (?:is |has been )?(?:paused|suspended|disabled)`,
+    String.raw`\byour (?:account|organization|domain)\b[^.;]{0,30}\b(?:disabled|suspended|not active)`,
+    // That we may not send to one recipient is of that one.
+    String.raw`\bnot allowed to send\b(?! (?:\w+ )?to\b)`,
+    'not authorized to perform|configuration set ',
+  ].join('|'),
+  'i',
+);
+
 /** What is wrong with us, by what servers say of it without addresses. The first match counts. */
 const OURS: [pattern: RegExp, trouble: string][] = [
-  [/\brelay|rcpthosts/i, 'it does not relay for us'],
+  [/\brelay(?!=)|rcpthosts/i, 'it does not relay for us'],
   [/starttls|\btls\b|encrypt/i, 'it requires TLS'],
   [/authenticat|\bauth\b|log ?in\b|credential/i, 'it requires a login'],
   [/not owned|\bsender\b|mail from|from address|send ?as/i, 'it refuses our sender'],
@@ -45,6 +58,7 @@ const OURS: [pattern: RegExp, trouble: string][] = [
     'we are on a blocklist',
   ],
   [/\bhelo\b|\behlo\b|client host rejected/i, "it refuses our host's name or address"],
+  [NOT_APPROVED, 'our account or sender is not approved for sending'],
   [/quota|rate|limit|too many/i, QUOTA_USED_UP],
 ];
 
@@ -71,7 +85,10 @@ const OF_MAILBOX = /^5\.(?:[12]\.[1-9]\d*|7\.1\d\d)$/;
 
 /** What servers say of a recipient. */
 const RECIPIENTS =
-  /no such|unknown|n[o']t exist|not found|mailbox|recipient|inactive|disabled user|over ?quota/i;
+  /no such|unknown|n[o']t exist|not found|mailbox|recipient|inactive|disabled user|over ?quota|user doesn't have/i;
+
+/** Exchange's words for an address, or for who may write to it. The sender's own limit is ours. */
+const OF_RESOLVED = /\bRESOLVER\.(?:ADR|RST)\.(?!SendSizeLimit)/;
 
 /** Reads an error that nodemailer threw. */
 export function readRefusal(error: unknown): Refusal {
@@ -132,7 +149,7 @@ function readAnswer(error: SmtpError, code: number): Refusal {
   const isFinal =
     code >= 500 &&
     !RECEIVES_TOO_MUCH.test(text) &&
-    (isOfRecipientItself || RECIPIENTS.test(text) || isOfMailbox);
+    (isOfRecipientItself || RECIPIENTS.test(text) || OF_RESOLVED.test(text) || isOfMailbox);
   const reason = isFinal
     ? 'the recipient or the mail is refused for good'
     : 'the mail was not taken';
@@ -141,6 +158,7 @@ function readAnswer(error: SmtpError, code: number): Refusal {
 
 /** What of us is refused: empty if the server does not tell, undefined if it is not of us. */
 function troubleWithUs(code: number, status: string, text: string): string | undefined {
+  if (OF_RESOLVED.test(text)) return undefined;
   const isFull = FULL.test(text) || status.endsWith('.2.2');
   if (!isFull && OUR_QUOTA.some((pattern) => pattern.test(text))) return QUOTA_USED_UP;
   const trouble = OURS.find(([pattern]) => pattern.test(text))?.[1];
@@ -149,7 +167,7 @@ function troubleWithUs(code: number, status: string, text: string): string | und
     ((trouble !== undefined || (code >= 500 && blamedBy(status) === 'us')) &&
       !isOfRecipient(status, text, trouble));
   // Temporary refusals such as greylisting speak of senders too.
-  const isLasting = code >= 500 || /\brelay|starttls|authenticat|not owned/i.test(text);
+  const isLasting = code >= 500 || /\brelay(?!=)|starttls|authenticat|not owned/i.test(text);
   return isOurs && isLasting ? (trouble ?? '') : undefined;
 }
 

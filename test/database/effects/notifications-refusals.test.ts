@@ -79,6 +79,32 @@ describe('an answer that blames our own set-up is ours to mend, one cause, and n
       'message',
       '554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed to process message due to a permanent exception with message Cannot submit message',
     ],
+    [
+      'RCPT TO',
+      '554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: Knock-on <us@knockon.example>, us@knockon.example',
+    ],
+    [
+      'message',
+      '554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: Knock-on <us@knockon.example>, us@knockon.example',
+    ],
+    ['RCPT TO', '554 Sending paused for this account.'],
+    [
+      'message',
+      '554 Sending paused for this account. For more information, please check the inbox of the email address associated with your account.',
+    ],
+    ['message', '554 Message rejected: Sending suspended for this account.'],
+    ['message', '554 Message rejected: Configuration set does not exist'],
+    [
+      'message',
+      '554 Access denied: User arn:aws:iam::1:user/us is not authorized to perform ses:SendRawEmail on resource arn:aws:ses:identity',
+    ],
+    ['message', '550 Your account has been disabled. Please contact support'],
+    [
+      'RCPT TO',
+      '550 Domain knockon.example is not allowed to send: Free accounts are for test purposes only. Please upgrade or add the address to Authorized Recipients',
+    ],
+    ['RCPT TO', '550 5.7.1 Relaying denied, relay=mail.example.com [192.0.2.1]'],
+    ['message', '550 5.1.0 RESOLVER.RST.SendSizeLimit.Sender; message too large for this sender'],
     ['message', '554 5.2.252 SendAsDenied; us@knockon.example not allowed to send as the other'],
   ])('%s: %s', async (stage, answer) => {
     server.refuse(stage, answer);
@@ -179,6 +205,15 @@ describe('an answer about the recipient is final', () => {
     ['RCPT TO', '556 that domain takes no mail'],
     ['RCPT TO', '550 5.7.17 the mailbox has another owner'],
     ['RCPT TO', '550 5.1.1 Kein solcher Empfänger'],
+    ['RCPT TO', '553 5.3.0 <bob@example.com>... Addressee unknown, relay=mail.example.com'],
+    ['RCPT TO', '550 5.1.1 <bob@example.com>... User unknown, relay=[192.0.2.1]'],
+    ['RCPT TO', '550 Unknown user, relay=mail.example.com'],
+    ['RCPT TO', "554 delivery error: dd This user doesn't have an example.com account"],
+    ['RCPT TO', '550 5.7.1 RESOLVER.RST.AuthRequired; authentication required'],
+    ['message', '550 5.1.1 RESOLVER.ADR.RecipNotFound; not found'],
+    ['RCPT TO', '550 5.1.1 <bob@example.com>: Recipient address rejected: unverified address'],
+    ['RCPT TO', '550 You are not allowed to send mail to this list'],
+    ['message', '552 5.3.4 Message size exceeds fixed limit'],
     [
       'RCPT TO',
       '550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in relay recipient table',
