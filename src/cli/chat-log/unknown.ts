@@ -47,15 +47,30 @@ function sameColumns(lines: string[]): boolean {
 
 /** What is said of JSON whose fields have other names. */
 export function unknownJson(name: string, records: Fields[]): string {
-  const fields = [...new Set(records.flatMap((record) => leaves(record).map(({ path }) => path)))];
-  const best = records.map(guess).sort((a, b) => b.length - a.length)[0] ?? [];
+  const [only, ...others] = records;
+  const isDocument = only && others.length === 0 && guess(only).length < 2;
+  const list = isDocument ? listIn(only) : undefined;
+  const rows = list?.rows ?? records;
+  const fields = [...new Set(rows.flatMap((record) => leaves(record).map(({ path }) => path)))];
+  const best = rows.map(guess).sort((a, b) => b.length - a.length)[0] ?? [];
   const example =
     best.length > 1 ? best.join(',') : 'author=.user.name,text=.content,sent_at=.timestamp';
+  const place = list ? `records=${list.path},` : '';
+  const within = list ? `, in a list at ${list.path}` : '';
   return [
     `${shown(name)} is JSON, but not Slack's export, and its records have no "author" and "text".`,
-    `  seen: ${fields.slice(0, 24).join(' ')}${fields.length > 24 ? ' …' : ''}`,
-    `Say where they are${best.length > 1 ? ', perhaps' : ', such as'}: --map ${example}`,
+    `  seen${within}: ${fields.slice(0, 24).join(' ')}${fields.length > 24 ? ' …' : ''}`,
+    `Say where they are${best.length > 1 ? ', perhaps' : ', such as'}: --map ${place}${example}`,
   ].join('\n');
+}
+
+/** The longest list of objects in a document that is one line. */
+function listIn(document: Fields): { path: string; rows: Fields[] } | undefined {
+  const lists = leaves(document).flatMap(({ path, value }) => {
+    const rows = Array.isArray(value) ? value.filter(isObject) : [];
+    return rows.length > 0 ? [{ path, rows: rows.slice(0, 200) }] : [];
+  });
+  return lists.sort((a, b) => b.rows.length - a.rows.length)[0];
 }
 
 /** What is said of a JSON document without a list of records where one was looked for. */
@@ -72,7 +87,7 @@ const LIKELY: Record<string, RegExp> = {
     /(^|\.)(author|user|sender|from|creator|username|user_name|nick(name)?)(\.(name|username|login|display_?name|nickname|handle))?$/i,
   text: /(^|\.)(text|content|message|body|msg)$/i,
   sent_at:
-    /(^|\.)(sent_at|timestamp|time|date|created(_at|_date|At)?|create_at|ts|origin_server_ts)$/i,
+    /(^|\.)(sent_at|timestamp|time|date|created(_at|_date|At|DateTime)?|create_at|ts|origin_server_ts)$/i,
 };
 
 function guess(record: Fields): string[] {

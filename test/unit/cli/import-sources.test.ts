@@ -403,6 +403,22 @@ test('JSON of another product is told with what was seen and what would fit', as
   );
 });
 
+test('a list at another key of a document of one line is seen, and its place is offered', async () => {
+  const value = ['hi', 'hello'].map((content, n) => ({
+    createdDateTime: `2021-03-04T12:34:5${n}Z`,
+    body: { content },
+    from: { user: { displayName: 'ada' } },
+  }));
+  write({ 'teams.json': JSON.stringify({ '@odata.count': 2, links: [{}], value }) });
+  const paths =
+    'records=.value,author=.from.user.displayName,text=.body.content,sent_at=.createdDateTime';
+  await expect(run('teams.json')).rejects.toThrow(
+    /seen, in a list at \.value: \.createdDateTime \.body\.content \.from\.user\.displayName/,
+  );
+  await expect(run('teams.json')).rejects.toThrow(`perhaps: --map ${paths}`);
+  expect((await run('teams.json', { map: readMapping(paths) })).summary.posted).toBe(2);
+});
+
 test.each([
   [
     'a layout that is not listed',
