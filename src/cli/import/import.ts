@@ -44,7 +44,7 @@ export async function runImport(
   const source = await openSource(file, context.stdin, options.users);
   try {
     const parts = address(source.parts, options, context.terminal);
-    const run = begin(source, parts.length, options, context);
+    const run = begin(source, file, parts.length, options, context);
     const exitCode = await importParts(parts, run);
     tell(run, performance.now() - began);
     return exitCode;
@@ -53,7 +53,13 @@ export async function runImport(
   }
 }
 
-function begin(source: Source, files: number, options: ImportOptions, context: ImportContext): Run {
+function begin(
+  source: Source,
+  file: string,
+  files: number,
+  options: ImportOptions,
+  context: ImportContext,
+): Run {
   const { terminal, signal } = context;
   const { json, dryRun = false, patience } = options;
   const onWait = (reason: string) =>
@@ -73,7 +79,7 @@ function begin(source: Source, files: number, options: ImportOptions, context: I
     },
     tally: emptyTally(),
     targets: new Map(),
-    skipped: createSkipped(options, terminal),
+    skipped: createSkipped(options, terminal, file),
     progress: createProgress(json ? { ...terminal, live: false } : terminal, source),
   };
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, writeSync } from 'node:fs';
 import { type LogLine, SKIP_REASONS, type SkipReason } from '../chat-log/message.ts';
 import type { Seen } from '../chat-log/unknown.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal/output.ts';
@@ -12,13 +12,17 @@ export interface Skipped {
   close(): void;
 }
 
-/** @throws CommandError where the file for them can't be written */
+/**
+ * @param log what is imported
+ * @throws CommandError where the file for them can't be written, or is the log
+ */
 export function createSkipped(
   { showSkipped, skipped: path }: ImportOptions,
   terminal: Terminal,
+  log: string,
 ): Skipped {
   const seen: (Seen & { reason: SkipReason })[] = [];
-  const handle = path === undefined ? undefined : opened(path);
+  const handle = path === undefined ? undefined : opened(path, log);
   return {
     add(file, { line, raw }, reason, detail) {
       if (showSkipped)
@@ -33,7 +37,9 @@ export function createSkipped(
   };
 }
 
-function opened(path: string): number {
+function opened(path: string, log: string): number {
+  if (existsSync(path) && existsSync(log) && realpathSync(path) === realpathSync(log))
+    throw new CommandError(`--skipped ${path} is the log itself: name another file.`, EXIT.usage);
   try {
     return openSync(path, 'w');
   } catch (error) {

@@ -471,6 +471,13 @@ test('skipped lines are written whole to a file, with their reasons', async () =
   expect(told).toMatch(/2 {2}skipped\n.*1 {4}system: .*: 1 join\n.*1 {4}unrecognised/s);
 });
 
+test('skipped lines are not written over the log', async () => {
+  write({ 'x-2009-02-23.log': '[10:00] <ada> hi\n' });
+  const skipped = join(folder, 'x-2009-02-23.log');
+  await expect(run('x-2009-02-23.log', { skipped })).rejects.toThrow(/is the log itself/);
+  expect(readFileSync(skipped, 'utf8')).toBe('[10:00] <ada> hi\n');
+});
+
 test('a second run with another encoding or layout warns and does not double', async () => {
   const log = Buffer.concat([
     Buffer.from('[10:00] <ada> caf\xe9 ferm\xe9 \xe0 18h\n[10:01] <bob> d\xe9ploy OK\n', 'latin1'),
