@@ -428,7 +428,7 @@ describe('every route', () => {
     for (const operation of all.filter(
       ({ path }) => !['/v1/ops/doctor', '/v1/ops/session'].includes(path),
     )) {
-      const path = fill(operation, { handle: 'ada', name: 'search' });
+      const path = fill(operation, { handle: 'ada', name: 'crm' });
       const answer = await request(app, operation.method, path, {
         key: keyFor(operation),
         body: bodies[titleOf(operation)],

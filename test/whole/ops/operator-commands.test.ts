@@ -292,7 +292,7 @@ describe('commands that operate', () => {
         exitCode: 2,
         err: expect.stringContaining(err),
       });
-    expect(await knockon('retire heir --open hand_over --to nobody')).toMatchObject({
+    expect(await knockon('retire heir --open hand_over --to hier')).toMatchObject({
       exitCode: 2,
       err: expect.stringContaining('did you mean'),
     });
