@@ -67,13 +67,18 @@ async function claimFor(name: string, pg: Sql): Promise<ClaimedDispatch[]> {
   throw new Error(
     waiting.length > 0
       ? `no event that waits for the effect "${name}" fits the schema of its type`
-      : `no event waits for the effect "${name}": emit one first${await stillToCome(pg)}`,
+      : `no event waits for the effect "${name}": emit one first${await whereElse(pg, name)}`,
   );
 }
 
-/** Who emits for later and asks at once is told. */
-async function stillToCome(pg: Sql): Promise<string> {
-  const [row] = await pg<{ n: number }[]>`
-    select count(*)::int as n from knockon.scheduled where cancelled_at is null`;
-  return row?.n ? `. What is scheduled (${row.n}) is not due yet: FanOut skips time to it` : '';
+/** Who emits for later and asks at once is told, and who has called another effect before. */
+async function whereElse(pg: Sql, name: string): Promise<string> {
+  const [row] = await pg<{ later: number; is_claimed: boolean }[]>`
+    select (select count(*)::int from knockon.scheduled where cancelled_at is null) as later,
+      exists (select from knockon.dispatches where ${name} = any(subscribers)) as is_claimed`;
+  const reasons = [
+    row?.later ? `. What is scheduled (${row.later}) is not due yet: FanOut skips time to it` : '',
+    row?.is_claimed ? '. An earlier aCallTo has claimed what waited: FanOut calls several' : '',
+  ];
+  return reasons.join('');
 }
