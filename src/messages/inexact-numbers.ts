@@ -24,8 +24,13 @@ const token = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],]/g;
  * same digits, such as 9007199254740992. None where the text is no JSON.
  *
  * @param most of them
+ * @param nameOf what a path is called; undefined where nobody reads what stands there
  */
-export function inexactNumbers(text: string, most = MOST): InexactNumber[] {
+export function inexactNumbers(
+  text: string,
+  most = MOST,
+  nameOf: (path: string) => string | undefined = (path) => path,
+): InexactNumber[] {
   // What is no JSON could have a string without an end, which each of its quotes would look for.
   if (!suspicious.test(text) || !isJson(text)) return [];
   const numbers: InexactNumber[] = [];
@@ -41,10 +46,13 @@ export function inexactNumbers(text: string, most = MOST): InexactNumber[] {
     else if (found === '}' || found === ']') path.pop();
     else if (found === ',') path[path.length - 1] = typeof here === 'number' ? here + 1 : null;
     else if (found.startsWith('"')) path[path.length - 1] = here ?? found;
-    else if (!isKept(found)) numbers.push({ path: path.join('\n'), literal: found });
+    else if (!isKept(found)) {
+      const name = nameOf(spoken(path.join('\n')));
+      if (name !== undefined) numbers.push({ path: name, literal: found });
+    }
     if (numbers.length === most) break;
   }
-  return numbers.map((number) => ({ ...number, path: spoken(number.path) }));
+  return numbers;
 }
 
 /** No raw line break is in a JSON string, so they part the path. */

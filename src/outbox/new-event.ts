@@ -111,7 +111,7 @@ function refuseMembers(event: NewEvent<string | EventType<object>>): void {
   if (unkept !== undefined) throw new EmitError(`\`${unkept}\` ${UNKEPT}`, { hint: NO_TEXT });
   if (deliverAt != null && !isMoment(deliverAt))
     throw new EmitError('`deliverAt` is no moment', {
-      hint: 'Pass a Date, or a text such as 2027-01-31T09:00:00Z',
+      hint: 'Pass a Date before the year 10000, or a text such as 2027-01-31T09:00:00Z',
     });
 }
 

@@ -32,7 +32,10 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'knockon-postgres-'));
   // Postgres runs as another user where we are root.
   await chmod(folder, 0o755);
-  const server = await start(folder);
+  const server = await start(folder).catch(async (error) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   const url = server.url('postgres');
   const watcher = endWithUs(server.server.pid, [folder, server.data]);
   const stop = async () => {

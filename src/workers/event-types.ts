@@ -29,10 +29,7 @@ export async function tellUnknownTypes(
   for (const { name: effect, on } of effects) {
     const unknown = await registry.unknownWanted(on);
     for (const { name, message } of unknown)
-      log.warn(
-        { effect },
-        `${effect} listens to ${name}, which ${message}. It gets such events once there is one`,
-      );
+      log.warn({ effect }, `${effect} gets ${name} once there is such a type. Now it ${message}`);
   }
 }
 

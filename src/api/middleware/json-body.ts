@@ -64,11 +64,12 @@ export const exactJsonBody =
   (nameOf: NameOfNumber): MiddlewareHandler =>
   (c, next) =>
     jsonBodyOfMany(c, async () => {
-      const inexact = inexactNumbers(await c.req.text()).flatMap((number) => {
-        const path = nameOf(c.req.raw.headers, number.path);
-        return path === undefined ? [] : [{ path, message: whyInexact(number) }];
-      });
-      if (inexact.length > 0) throw invalid(inexact);
+      const named = (path: string) => nameOf(c.req.raw.headers, path);
+      const inexact = inexactNumbers(await c.req.text(), undefined, named);
+      if (inexact.length > 0)
+        throw invalid(
+          inexact.map((number) => ({ path: number.path, message: whyInexact(number) })),
+        );
       await next();
     });
 

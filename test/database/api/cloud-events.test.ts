@@ -58,21 +58,38 @@ describe.each([Mode.STRUCTURED, Mode.BINARY])('a CloudEvent of the SDK, %s', (mo
   });
 
   it('with a number that would be rounded is refused under the name of its data alone', async () => {
-    const sent = async (event: CloudEvent<unknown>) => {
+    const rounded = '9007199254740993';
+    const sent = async (event: CloudEvent<unknown>, more = {}) => {
       const written = mode === Mode.BINARY ? HTTP.binary(event) : HTTP.structured(event);
       const { headers, body } = written as { headers: object; body: string };
       return await fetch(url, {
         method: 'POST',
-        headers: { ...headers, authorization: `Bearer ${api.key}` },
-        body: body.replace('"NUMBER"', '9007199254740993'),
+        headers: { ...headers, authorization: `Bearer ${api.key}`, ...more },
+        body: body.replaceAll('"NUMBER"', rounded),
       }).then((response) => response.json());
     };
-    expect(await sent(aCloudEvent({ data: { amount: 'NUMBER' } }))).toMatchObject({
-      status: 422,
-      errors: [{ path: 'data.amount' }],
+    const refused = { status: 422, errors: [{ path: 'data.amount' }] };
+    const unread = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`ext${i}`, 'NUMBER']));
+    const data = { amount: 'NUMBER' };
+    expect(await sent(aCloudEvent({ data }))).toMatchObject(refused);
+    // However many stand before it that nobody reads.
+    expect(await sent(aCloudEvent({ ...unread, data }))).toMatchObject(refused);
+    expect(await sent(aCloudEvent(unread))).toMatchObject({ type: 'invoice.paid' });
+    if (mode === Mode.BINARY) return;
+    const asWritten = {
+      'content-type': 'Application/CloudEvents+JSON; charset=utf-8',
+      'ce-id': '1',
+    };
+    expect(await sent(aCloudEvent({ ext: 'NUMBER', data }), asWritten)).toMatchObject(refused);
+    const events = [aCloudEvent({ ext: 'NUMBER' }), aCloudEvent({ data })];
+    const batch = await fetch(`${url}/batch`, {
+      method: 'POST',
+      headers: { 'content-type': BATCH, authorization: `Bearer ${api.key}` },
+      body: JSON.stringify(events).replaceAll('"NUMBER"', rounded),
     });
-    const type = 'invoice.paid';
-    expect(await sent(aCloudEvent({ type, ext: 'NUMBER' }))).toMatchObject({ type });
+    expect(await batch.json()).toMatchObject({
+      results: [{ id: expect.any(String) }, { error: refused }],
+    });
   });
 
   it('is stored once, by whichever route it comes', async () => {

@@ -90,10 +90,17 @@ export function mapCloudEvent(event: CloudEvent): MappedEvent {
  * @returns undefined where nobody reads it: an attribute of the CloudEvent that says nothing here
  */
 export function nameOfNumber(headers: Headers, path: string): string | undefined {
+  if (mediaTypeOf(headers) === CLOUD_EVENT) return isOfData(path) ? path : undefined;
   if (isBinary(headers)) return path === '' ? 'data' : `data.${path}`;
-  const isStructured = headers.get('content-type')?.startsWith(CLOUD_EVENT);
-  return isStructured && !/^data\b/.test(path) ? undefined : path;
+  return path;
 }
+
+/** Whether what stands there in a CloudEvent is its data: numbers elsewhere say nothing here. */
+export const isOfData = (path: string): boolean => /^data(?:\.|$)/.test(path);
+
+/** What a request's body is, without parameters. */
+export const mediaTypeOf = (headers: Headers): string =>
+  (headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 
 /** Whether a request carries a CloudEvent in its headers. */
 export const isBinary = (headers: Headers): boolean =>

@@ -4,8 +4,8 @@ import { inexactNumbers, whyInexact } from '../../../messages/inexact-numbers.ts
 import { idempotencyOf } from '../../middleware/idempotency.ts';
 import { type FieldError, invalid, Problem } from '../../problem.ts';
 import { type Env, readAs } from '../../router.ts';
-import { CLOUD_EVENT, CLOUD_EVENTS, isBinary } from './cloud-event.ts';
-import { cloudCandidate, mediaTypeOf, readJson, type SentCandidate } from './one-event.ts';
+import { CLOUD_EVENT, CLOUD_EVENTS, isBinary, isOfData, mediaTypeOf } from './cloud-event.ts';
+import { cloudCandidate, readJson, type SentCandidate } from './one-event.ts';
 
 /** Most events of a batch. */
 export const MOST_EVENTS = 500;
@@ -28,9 +28,10 @@ export interface SentBatch {
 
 /** @throws Problem 400, 415, 422 where it is no batch at all */
 export async function readMany(c: Context<Env>): Promise<SentBatch> {
-  const mediaType = mediaTypeOf(c);
+  const { headers } = c.req.raw;
+  const mediaType = mediaTypeOf(headers);
   const isCloud = mediaType === CLOUD_EVENTS;
-  if (mediaType === CLOUD_EVENT || (!isCloud && isBinary(c.req.raw.headers)))
+  if (mediaType === CLOUD_EVENT || (!isCloud && isBinary(headers)))
     throw new Problem(
       415,
       `Send one CloudEvent to POST /v1/events, and several as ${CLOUD_EVENTS}.`,
@@ -38,7 +39,7 @@ export async function readMany(c: Context<Env>): Promise<SentBatch> {
   const body = await readJson(c);
   const events = isCloud ? readAs(entries, body) : readAs(batch, body).events;
   const idempotency = isCloud ? undefined : idempotencyOf(c, body);
-  const inexact = inexactByEvent(await c.req.text(), isCloud ? 0 : 1);
+  const inexact = inexactByEvent(await c.req.text(), isCloud);
   const candidates = events.map((value, place) => {
     const errors = inexact.get(String(place));
     if (errors) return invalid(errors);
@@ -66,13 +67,15 @@ export const partOf = (whole: { key: string; requestHash: Buffer }, place: numbe
   key: place === 0 ? whole.key : `${whole.key}\n${place}`,
 });
 
-/** @param depth steps of a path before the event's place */
-function inexactByEvent(text: string, depth: number): Map<string, FieldError[]> {
+function inexactByEvent(text: string, isCloud: boolean): Map<string, FieldError[]> {
   const found = new Map<string, FieldError[]>();
   for (const number of inexactNumbers(text, Number.POSITIVE_INFINITY)) {
-    const [place = '', ...rest] = number.path.split('.').slice(depth);
+    // Our own batch has its events below a key.
+    const [place = '', ...rest] = number.path.split('.').slice(isCloud ? 0 : 1);
+    const path = rest.join('.');
+    if (isCloud && !isOfData(path)) continue;
     const errors = found.get(place) ?? [];
-    errors.push({ path: rest.join('.'), message: whyInexact(number) });
+    errors.push({ path, message: whyInexact(number) });
     found.set(place, errors);
   }
   return found;

@@ -12,6 +12,7 @@ import {
   fromHeaders,
   isBinary,
   mapCloudEvent,
+  mediaTypeOf,
   withoutNulls,
 } from './cloud-event.ts';
 
@@ -29,17 +30,14 @@ export async function readJson(c: Context): Promise<unknown> {
   }
 }
 
-export const mediaTypeOf = (c: Context): string =>
-  (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-
 /** @throws Problem 400, 415, 422 */
 export async function readOne(c: Context<Env>): Promise<SentCandidate> {
-  const mediaType = mediaTypeOf(c);
+  const { headers } = c.req.raw;
+  const mediaType = mediaTypeOf(headers);
   if (mediaType === CLOUD_EVENTS)
     throw new Problem(415, 'Send a batch of CloudEvents to POST /v1/events/batch.');
   const body = await readJson(c);
   if (mediaType === CLOUD_EVENT) return cloudCandidate(body);
-  const { headers } = c.req.raw;
   if (isBinary(headers)) return cloudCandidate(fromHeaders(headers, body));
   return { value: body, idempotency: idempotencyOf(c, body) };
 }
