@@ -128,6 +128,21 @@ describe('docs/guides/adopt.md', () => {
     await expect.poll(receipts, soon).toEqual(both);
   }, 150_000);
 
+  it('looks after what fits no schema: it is told, tried again, and discarded', async () => {
+    const LOOK = '9. Look after it';
+    const own = { KNOCKON_API_URL: env.API_URL! };
+    const letters = async () =>
+      (await operator().listDeadLetters()).data.map(({ subscriber }) => subscriber);
+    await pg`select knockon.emit('invoice.paid', ${env.WORKSPACE_ID!}::uuid, '{"amount": 1}')`;
+    await expect.poll(letters, soon).toEqual(['schema']);
+    const { output } = await typed(LOOK, 0, own);
+    expect(output).toMatch(/dead letters +1 of schema/);
+    expect((await typed(LOOK, 1, own)).output).toContain('1');
+    await expect.poll(letters, soon).toEqual(['schema']);
+    expect(await typed(LOOK, 2, own)).toMatchObject({ code: 0 });
+    expect(await letters()).toEqual([]);
+  }, 150_000);
+
   it('exits with 78 where a setting of an effect is misspelt', async () => {
     const { code, output } = await typed('8. Run an effect', 0, { THANKS_AFTER_DYAS: '3' });
     expect(code).toBe(78);
