@@ -57,15 +57,25 @@ function placesIn(text: string, from: number, to: number): number[] {
   if (to < first) return [];
   if (ASCII.test(text.slice(first - 1, to + 1)))
     return Array.from({ length: to - first + 1 }, (_, i) => first + i);
+  // Each look into a long text would take time by its length.
+  const start = startNear(text, first - FURTHER);
   const places: number[] = [];
-  const segments = graphemes.segment(text);
-  let grapheme = segments.containing(first);
-  while (grapheme && grapheme.index <= to) {
-    const { index, segment } = grapheme;
-    if (index >= first && !matchesAt(TOGETHER, text, index)) places.push(index);
-    grapheme = segments.containing(index + segment.length);
+  for (const { index } of graphemes.segment(text.slice(start, to + FURTHER))) {
+    const place = start + index;
+    if (place > to) break;
+    if (place >= first && !matchesAt(TOGETHER, text, place)) places.push(place);
   }
   return places;
+}
+
+/** A flag is two signs of these: where one begins shows only from the first of a row. */
+const FLAG_SIGN = /^\ud83c[\udde6-\uddff]$/;
+
+/** That place, or the nearest before it that is not within a character, nor in a row of flags. */
+function startNear(text: string, at: number): number {
+  let start = at <= 0 ? 0 : wholeBefore(text, at);
+  while (start > 1 && FLAG_SIGN.test(text.slice(start - 2, start))) start -= 2;
+  return start;
 }
 
 /** That place, or the one before it between the halves of a character. */
