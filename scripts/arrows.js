@@ -5,8 +5,8 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
- * `database-url`, `canonical-json`, `group-by`, `known-members`, `pauses` and `redis` are files
- * of src/ itself.
+ * `database-url`, `canonical-json`, `group-by`, `known-members`, `pauses`, `redis` and
+ * `without-nulls` are files of src/ itself.
  */
 const allowed = {
   events: ['known-members'],
@@ -31,6 +31,7 @@ const allowed = {
     'db/own-schema',
     'db/sockets',
     'group-by',
+    'without-nulls',
   ],
   workflows: ['transport/dispatch', 'transport/operation', 'transport/retry'],
   activities: [
@@ -48,6 +49,7 @@ const allowed = {
     'pauses',
     'redis',
     'text',
+    'without-nulls',
   ],
   ops: ['db', 'events', 'outbox', 'transport', 'safe-error', 'group-by'],
   api: [
@@ -64,6 +66,7 @@ const allowed = {
     'pauses',
     'redis',
     'text',
+    'without-nulls',
   ],
   // Types alone: what the calls answer.
   console: ['ops'],
@@ -85,6 +88,7 @@ const allowed = {
   pauses: [],
   'known-members': [],
   redis: [],
+  'without-nulls': [],
 };
 
 const root = resolve('src');

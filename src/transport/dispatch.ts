@@ -122,12 +122,6 @@ export interface EffectAnswer {
   put_off_ms?: number;
 }
 
-/** Of an object from outside: many serializers write a member that is not set as null. */
-export const withoutNulls = <T>(given: T): T =>
-  typeof given === 'object' && given !== null && !Array.isArray(given)
-    ? (Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)) as T)
-    : given;
-
 /** Longest that an answer from outside may have an event wait, in ms. */
 export const LONGEST_WAIT = 30 * 24 * 60 * 60_000;
 

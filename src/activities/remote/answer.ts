@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../../events/index.ts';
-import { LONGEST_WAIT, msUntil, withoutNulls } from '../../transport/dispatch.ts';
+import { LONGEST_WAIT, msUntil } from '../../transport/dispatch.ts';
+import { withoutNulls } from '../../without-nulls.ts';
 import { dead, laterIn, type Open, retry } from '../runtime/effect.ts';
 import type { WholeBody } from '../runtime/http/whole-body.ts';
 

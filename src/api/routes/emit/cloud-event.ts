@@ -54,12 +54,6 @@ export interface MappedEvent {
   idempotencyKey: string;
 }
 
-/** @param attributes as they came; null is like not there */
-export const withoutNulls = (attributes: unknown): unknown =>
-  typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes)
-    ? Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null))
-    : attributes;
-
 /** Maps `type`, `data`, `deliverat`, and `partitionkey` or else `subject`. */
 export function mapCloudEvent(event: CloudEvent): MappedEvent {
   const { type, data = {}, partitionkey, subject, deliverat, source, id } = event;

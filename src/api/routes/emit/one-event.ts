@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { canonicalJson } from '../../../canonical-json.ts';
+import { withoutNulls } from '../../../without-nulls.ts';
 import { idempotencyOf } from '../../middleware/idempotency.ts';
 import { Problem } from '../../problem.ts';
 import { type Env, readAs } from '../../router.ts';
@@ -13,7 +14,6 @@ import {
   isBinary,
   mapCloudEvent,
   mediaTypeOf,
-  withoutNulls,
 } from './cloud-event.ts';
 
 /** An event as it was sent, with what it must not be stored twice under. */
