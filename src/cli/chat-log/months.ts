@@ -11,34 +11,40 @@ const LANGUAGES = (
 const OTHERS: Record<string, number> = { čen: 6, čec: 7 };
 
 type Names = Map<string, Set<number>>;
+const lengths = ['short', 'long'] as const;
 
-let known: { months: Names; weekdays: Names } | undefined;
-
-/** Found out once they are needed: that takes a while. */
-function names() {
-  if (known) return known;
-  known = { months: new Map(), weekdays: new Map() };
-  for (const language of LANGUAGES)
-    for (const length of ['short', 'long'] as const) {
-      // Some languages have another form beside a day.
-      for (const day of ['numeric', undefined] as const)
-        addMonths(known.months, language, { month: length, day });
-      addWeekdays(known.weekdays, language, { weekday: length });
-    }
-  for (const [name, month] of Object.entries(OTHERS)) add(known.months, name, month);
-  return known;
+/** Made once it is needed: that takes a while. */
+function lazily(fill: (names: Names) => void): () => Names {
+  const names: Names = new Map();
+  return () => {
+    if (names.size === 0) fill(names);
+    return names;
+  };
 }
 
-function addMonths(months: Names, language: string, options: Intl.DateTimeFormatOptions): void {
+const months = lazily((names) => {
+  // Some languages have another form beside a day.
+  for (const language of LANGUAGES)
+    for (const month of lengths)
+      for (const day of ['numeric', undefined] as const) addMonths(names, language, { month, day });
+  for (const [name, month] of Object.entries(OTHERS)) add(names, name, month);
+});
+
+const weekdays = lazily((names) => {
+  for (const language of LANGUAGES)
+    for (const weekday of lengths) addWeekdays(names, language, { weekday });
+});
+
+function addMonths(names: Names, language: string, options: Intl.DateTimeFormatOptions): void {
   const nameAt = naming(language, options, 'month');
   for (let month = 0; month < 12; month += 1)
-    add(months, nameAt(Date.UTC(2000, month, 15)), month + 1);
+    add(names, nameAt(Date.UTC(2000, month, 15)), month + 1);
 }
 
-function addWeekdays(weekdays: Names, language: string, options: Intl.DateTimeFormatOptions): void {
+function addWeekdays(names: Names, language: string, options: Intl.DateTimeFormatOptions): void {
   const nameAt = naming(language, options, 'weekday');
   // The second of January 2000 was a Sunday.
-  for (let day = 0; day < 7; day += 1) add(weekdays, nameAt(Date.UTC(2000, 0, 2 + day)), day);
+  for (let day = 0; day < 7; day += 1) add(names, nameAt(Date.UTC(2000, 0, 2 + day)), day);
 }
 
 function naming(
@@ -68,9 +74,10 @@ const NUMBERED = /^(?:thg? ?)?(\d{1,2})[月월]?$/;
 
 /** The months of that name, 1 to 12: `Aug`, `août`, `März`, `май`, `6月`. Most likely first. */
 function monthsOf(name: string): number[] {
+  if (name === '') return [];
   const number = NUMBERED.exec(name.normalize().toLowerCase())?.[1];
   if (number) return Number(number) >= 1 && Number(number) <= 12 ? [Number(number)] : [];
-  return [...(names().months.get(folded(name)) ?? [])];
+  return [...(months().get(folded(name)) ?? [])];
 }
 
 /**
@@ -82,8 +89,8 @@ export function monthOf(
   { year, day, weekday = '' }: { year: string; day: string; weekday?: string },
 ): number | undefined {
   const found = monthsOf(name);
-  if (name === '') return undefined;
-  const days = names().weekdays.get(folded(weekday).replace(/,$/, ''));
+  if (found.length < 2) return found[0];
+  const days = weekdays().get(folded(weekday).replace(/,$/, ''));
   const fits = (month: number) =>
     days?.has(new Date(Date.UTC(Number(year), month - 1, Number(day))).getUTCDay());
   return found.find(fits) ?? found[0];
