@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import type { DeadLetters } from '../../transport/dispatch.ts';
 import { assureKnown } from './known-dispatch.ts';
-import { chosen, isDone } from './receipts.ts';
+import { chosen, isDone, storable } from './receipts.ts';
 
 /** Whether it is another subscriber of the dispatch that is retired, and not this one. */
 const isSibling = (dispatchId: string, subscriber: string) => sql`(
@@ -58,6 +58,3 @@ export async function recordDeadLetters(
   }
   if (written === 0) await assureKnown(db, { dispatch_id, origin });
 }
-
-/** Postgres has no such character in texts, and workers may fail with any. */
-const storable = (text: string): string => text.replaceAll('\0', '');

@@ -177,6 +177,9 @@ const isWritable = (subscriber: string): SQL => {
     not exists (select ${row}))`;
 };
 
+/** Postgres has no such character in texts, and effects may fail or answer with any. */
+export const storable = (text: string): string => text.replaceAll('\0', '');
+
 /**
  * Notes what is not done and why. A `later` is not a failed attempt: it only says until when, by
  * the database's clock.
@@ -203,7 +206,8 @@ export async function recordAttempts(
     from ${lazily ? sql`lazy cross join` : sql``} unnest(
       ${column((o) => o.event_id)}::uuid[], ${column((o) => o.target ?? '')}::text[],
       ${column((o) => (o.state === 'later' ? 0 : 1))}::int[],
-      ${column((o) => o.reason?.replaceAll('\0', '').slice(0, 2000) ?? null)}::text[], ${column(waitOf)}::float8[],
+      ${column(({ reason }) => (reason == null ? null : storable(reason).slice(0, 2000)))}::text[],
+      ${column(waitOf)}::float8[],
       ${column(reportOf)}::text[]
     ) as t (event_id, target, failed, reason, in_ms, report)
     where ${isWritable(subscriber)} order by event_id, target
