@@ -116,7 +116,8 @@ const inPostgres = /^(?!0000).*(Z|[+-](0\d|1[0-5]):\d\d)$/;
 export const deliverAt = z
   .string()
   .transform((value, context) => {
-    const parsed = inPostgres.test(value.toUpperCase()) ? parseMoment(value.toUpperCase()) : null;
+    const written = value.toUpperCase();
+    const parsed = inPostgres.test(written) ? parseMoment(written) : null;
     const isFar = parsed !== null && parsed.getTime() > Date.now() + YEAR;
     if (parsed && !isFar) return new Date(Math.max(0, parsed.getTime()));
     const message = isFar

@@ -37,7 +37,8 @@ export interface EventType<P extends object = Payload> {
 
 /**
  * Makes a payload of an older version one of the current version. It must change nothing that it is
- * given, depend on nothing else, and return a plain object, no promise. What it throws makes a dead letter of the event.
+ * given, depend on nothing else, and return a plain object, no promise. What it throws makes a dead
+ * letter of the event.
  *
  * @param payload as it lies in the log, frozen
  * @param version which version that is of

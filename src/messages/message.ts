@@ -29,5 +29,5 @@ export function toMessage(row: typeof messages.$inferSelect): Message {
   };
 }
 
-/** When a message is changed: by the database's clock, and never before what was done to it before. */
+/** When a message is changed: by the database's clock, and never before its change before this. */
 export const changedNow = sql`greatest(now(), ${messages.updated_at})`;

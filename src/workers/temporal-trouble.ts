@@ -2,7 +2,7 @@ import { isError } from '../safe-error.ts';
 import type { Config } from '../settings/config.ts';
 import { CODE, codeOf } from '../transport/temporal/grpc.ts';
 
-const NO_TEMPORAL = '(a deployment without Temporal has KNOCKON_TRANSPORT=pg-boss)';
+const NO_ANSWER = 'does not answer (a deployment without Temporal has KNOCKON_TRANSPORT=pg-boss)';
 
 /** What the SDK's native part says, which has no code, and what that means. */
 const said: [pattern: RegExp, means: string][] = [
@@ -17,7 +17,7 @@ const said: [pattern: RegExp, means: string][] = [
   ],
   [
     /tcp connect error|dns error|ConnectionRefused|timed? ?out|currently unavailable|Deadline/i,
-    `does not answer ${NO_TEMPORAL}`,
+    NO_ANSWER,
   ],
 ];
 
@@ -32,7 +32,7 @@ export function temporalTrouble(error: unknown, { temporal }: Pick<Config, 'temp
     );
   const isAway = code === CODE.unavailable || code === CODE.deadlineExceeded;
   const text = isError(error) ? error.message : '';
-  const [, means] = isAway ? said.at(-1)! : (said.find(([pattern]) => pattern.test(text)) ?? []);
+  const means = isAway ? NO_ANSWER : said.find(([pattern]) => pattern.test(text))?.[1];
   if (means !== undefined) return `Temporal at ${address} ${means}`;
   return !tls && /hyper::Error/.test(text)
     ? `Temporal at ${address} closes the connection: it may need TLS, see TEMPORAL_TLS`

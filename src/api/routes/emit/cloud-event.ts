@@ -18,7 +18,7 @@ export const cloudEvent = z
     type: z.string().openapi({ description: 'A declared event type.', example: 'invoice.paid' }),
     time: moment.optional().openapi({ type: 'string' }),
     subject: z.string().optional().openapi({
-      description: "The event's key, and as long as one, where there is no partitionkey.",
+      description: "Without partitionkey, the event's key: of 1 to 200 characters then.",
     }),
     partitionkey: eventKey.optional().openapi({ description: "The event's key." }),
     deliverat: deliverAt.optional(),
