@@ -355,7 +355,7 @@ export type Retire = {
    * on.
    */
   to?: string;
-  /** For the log of operations, and for what is given up. */
+  /** For the action log, and for what is given up. */
   reason?: string;
 };
 
@@ -653,7 +653,7 @@ export type Retry = {
   };
   /** Most a second. */
   per_second?: number;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -700,7 +700,7 @@ export type Resets = {
   };
   /** Most a second. */
   per_second?: number;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -1050,7 +1050,7 @@ export type OperatedEndpointChange = {
    * beyond waits, and uses up no tries.
    */
   max_per_second?: number | null;
-  /** For the log of operations; where it is disabled, its owner reads it. */
+  /** For the action log; where it is disabled, its owner reads it. */
   reason?: string;
 };
 
@@ -1063,7 +1063,7 @@ export type EndpointLimit = {
   per_second?: number | null;
   /** Most requests at once from each worker process; null: 8. */
   concurrency?: number | null;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -1115,7 +1115,7 @@ export type RevokedKeys = {
 export type KeysToRevoke = {
   ids?: string[];
   workspace_id?: string;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -1186,7 +1186,7 @@ export type Replay = {
   force?: boolean;
   /** Most a second. */
   per_second?: number;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -1196,7 +1196,7 @@ export type Backfill = {
   from?: string;
   /** Most a second. */
   per_second?: number;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 
@@ -1204,7 +1204,7 @@ export type Rebuild = {
   subscriber: 'search' | 'analytics' | 'cache';
   /** Most a second. */
   per_second?: number;
-  /** For the log of operations. */
+  /** For the action log. */
   reason?: string;
 };
 

@@ -85,7 +85,7 @@ function addLimit(endpoints: Command): void {
   addOne(endpoints, 'limit', help)
     .argument('[per-second]', 'requests a second, such as 3 or 0.5; off: any number', readPerSecond)
     .option('--concurrency <n>', most, readAtOnce)
-    .option('--reason <why>', 'why, for the log of operations')
+    .option('--reason <why>', 'why, for the action log')
     .action(operating<LimitOptions, [string, Limit | undefined]>(limit));
 }
 

@@ -65,7 +65,7 @@ export function keysCommand(program: Command): void {
     )
     .option('--workspace <name>', 'with --all: all keys of this workspace, its last one too')
     .option('--all', 'all of the workspace')
-    .option('-r, --reason <why>', 'why, for the log of operations')
+    .option('-r, --reason <why>', 'why, for the action log')
     .addHelpText('after', `\n${OPS_EXIT_CODES}`);
   addYes(operates(revoke, revokeKeys));
 }

@@ -26,7 +26,7 @@ export function logCommand(program: Command): void {
     .command('log')
     .summary('show who did what to it, when and why')
     .description(
-      'Shows the log of operations, newest first: who paused, limited, replayed or discarded ' +
+      'Shows the action log, newest first: who paused, limited, replayed or discarded ' +
         'what, when and why.',
     )
     .addOption(limitOption('entries', 20))

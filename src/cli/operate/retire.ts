@@ -53,7 +53,7 @@ export function retireCommand(program: Command): void {
       ),
     )
     .option('--to <name>', 'with hand_over: the subscriber that takes over what is open')
-    .option('--reason <why>', 'why, for the log of operations')
+    .option('--reason <why>', 'why, for the action log')
     .option('-d, --detach', 'begin it, and do not stay until what was open is let go')
     .option('--undo', 'take it back; `knockon backfill` brings what it was not given meanwhile')
     .addHelpText('after', MORE);

@@ -29,7 +29,7 @@ ${OPS_EXIT_CODES}`;
 export const addOperationOptions = (command: Command): Command =>
   command
     .option('--per-second <n>', 'most a second')
-    .option('--reason <why>', 'why, for the log of operations')
+    .option('--reason <why>', 'why, for the action log')
     .option('-d, --detach', 'begin it, and do not stay until it has ended');
 
 export function retryCommand(program: Command): void {

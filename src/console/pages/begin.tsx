@@ -65,7 +65,7 @@ export function Common() {
   return (
     <>
       <Pace hint="Empty: at a pace that live traffic does not feel." />
-      <Field label="Reason" name="reason" maxLength={1000} hint="For the log of operations." />
+      <Field label="Reason" name="reason" maxLength={1000} hint="For the action log." />
     </>
   );
 }

@@ -74,7 +74,7 @@ export function SettleDialog({ action, letters, what, onClose, onDone }: SettleP
         name="reason"
         required={action === 'discard'}
         maxLength={1000}
-        hint={action === 'discard' ? 'It can’t be undone: say why.' : 'For the log of operations.'}
+        hint={action === 'discard' ? 'It can’t be undone: say why.' : 'For the action log.'}
       />
       {action !== 'discard' && <Pace hint="Empty: as fast as live traffic allows." />}
     </Dialog>

@@ -117,7 +117,7 @@ function LimitDialog({ of, onChange, onClose }: AskProps) {
         value={of.max_per_second === null ? undefined : String(of.max_per_second)}
         hint="Empty: no limit."
       />
-      <Field label="Reason" name="reason" maxLength={1000} hint="For the log of operations." />
+      <Field label="Reason" name="reason" maxLength={1000} hint="For the action log." />
     </Dialog>
   );
 }

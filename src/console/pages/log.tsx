@@ -42,7 +42,7 @@ export function LogPage() {
   const isNarrow = names.some((name) => given.get(name));
   return (
     <>
-      <h1>Log of operations</h1>
+      <h1>Action log</h1>
       <Filters names={names} key={given.toString()}>
         <Field label="Verb" name="verb" list={verbs} value={value('verb')} />
         <Field label="Done to" name="subject" value={value('subject')} />

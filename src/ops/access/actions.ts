@@ -1,4 +1,4 @@
-/** What the log of operations calls what was done. */
+/** What the action log calls what was done. */
 export const ACTIONS = [
   ...([
     'pause',

@@ -157,7 +157,7 @@ describe('PUT /v1/ops/event_types/{name}', () => {
     expect((await read('job.done')).status).toBe(404);
   });
 
-  it('is not for viewers, and is written into the log of operations', async () => {
+  it('is not for viewers, and is written into the action log', async () => {
     const made = await api.call('POST', '/v1/ops/operators', {
       key: OPERATOR,
       body: { name: 'vera', role: 'viewer' },

@@ -107,7 +107,7 @@ const changeIt = operation('PATCH /v1/ops/endpoints/{id}', 'opsUpdateEndpoint', 
             }),
           max_per_second: maxPerSecond,
           reason: text(1, 500).optional().openapi({
-            description: 'For the log of operations; where it is disabled, its owner reads it.',
+            description: 'For the action log; where it is disabled, its owner reads it.',
           }),
         })
         .refine(

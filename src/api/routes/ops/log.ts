@@ -51,7 +51,7 @@ const list = operation('GET /v1/ops/log', 'listOperationsLog', {
   responses: { 200: json(pageOf(entry), 'Entries, newest first.') },
 });
 
-/** The log of operations. */
+/** The action log. */
 export const opsLogRoutes = ({ database }: ApiDependencies) =>
   router().openapi(list, async (c) => {
     const { limit, cursor, ...filters } = c.req.valid('query');

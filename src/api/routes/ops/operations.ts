@@ -60,10 +60,8 @@ export const perSecond = z
   .optional()
   .openapi({ description: 'Most a second.', example: 200 });
 
-/** Why, for the log of operations. */
-export const reason = text(1, 1000)
-  .optional()
-  .openapi({ description: 'For the log of operations.' });
+/** Why, for the action log. */
+export const reason = text(1, 1000).optional().openapi({ description: 'For the action log.' });
 
 /**
  * Creates an operation, answers it and wakes the process that runs operations. The same

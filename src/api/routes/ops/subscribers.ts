@@ -143,7 +143,7 @@ const retirement = z
     }),
     reason: text(1, 1000)
       .optional()
-      .openapi({ description: 'For the log of operations, and for what is given up.' }),
+      .openapi({ description: 'For the action log, and for what is given up.' }),
   })
   .superRefine(({ open, to }, context) => {
     if ((open === 'hand_over') === (to !== undefined)) return;
