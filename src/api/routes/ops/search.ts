@@ -17,8 +17,8 @@ const hit = searchHit
 const find = operation('GET /v1/ops/search', 'opsSearchMessages', {
   summary: 'Search the messages of all workspaces, or of one',
   description:
-    'As `GET /v1/search`. In all workspaces a search must have a word, or `from:`. The action log ' +
-    'says who searched in which workspace; what was typed is not kept.',
+    'As `GET /v1/search`. In all workspaces a search must have a word, or `from:`. The action ' +
+    'log says who searched in which workspace; what was typed is not kept.',
   // It writes that down.
   acts: true,
   request: { query: searchQuery.extend({ workspace_id: uuid.optional() }) },
