@@ -5,7 +5,7 @@ import type { Heavy } from '../db/heavy/heavy.ts';
 import type { EventTypeRegistry } from '../events/registry.ts';
 import type { MessageWriter } from '../messages/create.ts';
 import type { Message } from '../messages/message.ts';
-import type { Steering } from '../ops/controls/controls.ts';
+import type { ControlContext } from '../ops/controls/controls.ts';
 import type { Diagnosis } from '../ops/doctor/diagnose.ts';
 import type { SeeCalls } from '../ops/inspect/effects.ts';
 import type { TemporalUi } from '../ops/inspect/temporal-ui.ts';
@@ -82,7 +82,7 @@ export interface ApiDependencies {
   /** The task queue of a subscriber of that name. */
   taskQueueOf(name: string): string;
   /** The transport's queues, for operators. */
-  queues: Steering['queues'];
+  queues: ControlContext['queues'];
   /** What the transport knows of calls; without it nothing is told of them. */
   seeCalls?: SeeCalls;
   /** Looks at everything that is known to go wrong. */

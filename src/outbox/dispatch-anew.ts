@@ -11,7 +11,7 @@ export interface Mended {
 
 /**
  * Dispatches events to all their subscribers of this moment, as if they had just been emitted. The
- * dispatch that has them keeps them too, so its books stay as they are. A dispatcher starts the new
+ * dispatch that has them keeps them too, so its ledger stays as it is. A dispatcher starts the new
  * ones once the transaction is committed.
  */
 export async function dispatchAnew(tx: Transaction, mended: Mended[]): Promise<void> {

@@ -36,10 +36,10 @@ export async function restartOrphans({
   log,
 }: RestartOptions): Promise<number> {
   await markSettled(pg);
-  let healed = 0;
+  let restarted = 0;
   for (const dispatch of await findOrphans(pg, recovery.running, ageMs))
-    healed += await restart(pg, recovery, dispatch, log);
-  return healed;
+    restarted += await restart(pg, recovery, dispatch, log);
+  return restarted;
 }
 
 async function restart(

@@ -35,7 +35,7 @@ export interface Queues {
    * Who keeps a limit: the `server`, for every worker in every language, or the `workers`
    * themselves, by the control's row.
    */
-  steeredBy: 'server' | 'workers';
+  enforcedBy: 'server' | 'workers';
   /** The task queue of the workflows; unset where there are none. */
   workflowQueue?: string;
   /** @throws where the transport does not answer within two seconds */

@@ -270,7 +270,7 @@ export async function hostEffects(hosting: Hosting): Promise<{ ended: Promise<vo
   if (retired.length > 0)
     log.warn(
       { effects: retired },
-      'these are retired: no new event is for them; `knockon retire NAME --undo` takes that back',
+      'these are retired and get no new event; `knockon retire NAME --undo` reinstates them',
     );
   await hostHttpSubscribers({ ...hosting, hostMore, presence });
   started.add(health, (h) => h.is('stopping'));

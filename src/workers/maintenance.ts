@@ -35,8 +35,8 @@ const SCHEDULES = 1000;
 type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
 
 /**
- * What a relay does beside dispatching: starts missing effects again, keeps how everything was,
- * emits what schedules have due, shows open letters, and deletes what has expired. Any number of
+ * What a relay does beside dispatching: starts missing effects again, stores samples, emits
+ * due runs, shows open letters, and deletes what has expired. Any number of
  * relays may.
  */
 export function startMaintenance(
@@ -49,7 +49,7 @@ export function startMaintenance(
   const { pg } = database;
   const stop = (loop: { stop(): Promise<void> }) => loop.stop();
   const due = () => emitDue(database, log);
-  started.add(repeat('emit what schedules have due', SCHEDULES, due, log), stop);
+  started.add(repeat('emit due runs', SCHEDULES, due, log), stop);
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs !== null) {
     const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
@@ -65,7 +65,7 @@ export function startMaintenance(
       LOOK_EVERY * 0.9,
       async () => await keepSample(pg, await sampler.look()),
     );
-  started.add(repeat('keep how everything is', LOOK_EVERY, look, log), stop);
+  started.add(repeat('store a sample', LOOK_EVERY, look, log), stop);
   if (letters) {
     const keep = showOpenLetters(pg, letters);
     const show = () => unlessAnother(pg, 'letters', LETTERS * 0.9, keep);
@@ -103,13 +103,13 @@ async function unlessAnother(
 }
 
 /**
- * How often queues are compared with what operators want of them, in ms: the exactness of a pause's
+ * How often queues are compared with what operators have set for them, in ms: the exactness of a pause's
  * end.
  */
 const CONTROLS = 2000;
 
 /**
- * Keeps pauses and limits as operators want them, and ends a pause at its time. API processes and
+ * Applies pauses and limits that operators have set, and ends a pause at its time. API processes and
  * relays do it.
  */
 export function startControls(
@@ -120,7 +120,7 @@ export function startControls(
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.pg);
   };
-  started.add(repeat('keep queues as operators want them', CONTROLS, pass, log, 5), (loop) =>
+  started.add(repeat('apply controls', CONTROLS, pass, log, 5), (loop) =>
     loop.stop(),
   );
 }

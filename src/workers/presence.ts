@@ -5,7 +5,7 @@ import type { Sql } from 'postgres';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Database } from '../db/client.ts';
 import { databaseTime } from '../db/time.ts';
-import { readMark } from '../ops/status/workers.ts';
+import { readFingerprint } from '../ops/status/workers.ts';
 import type { Config } from '../settings/config.ts';
 import type { Middleware } from './middleware.ts';
 import { retryUntilAvailable, type ShutdownStack } from './process/process.ts';
@@ -52,7 +52,7 @@ type Kind = 'effects' | 'workflows';
 
 interface PresenceOptions {
   pg: Sql;
-  /** Of its database: `readMark`. */
+  /** Of its database: `readFingerprint`. */
   mark: string;
   kind: Kind;
   version: string;
@@ -77,7 +77,7 @@ export async function createPresence(
   isAway?: (error: unknown) => boolean,
 ): Promise<Presence> {
   const trouble = 'Postgres does not answer';
-  const mark = await retryUntilAvailable(trouble, () => readMark(pg), log, isAway);
+  const mark = await retryUntilAvailable(trouble, () => readFingerprint(pg), log, isAway);
   const presence = new Presence({ pg, mark, kind, version: versionOf(config), log });
   return started.add(presence, (p) => p.stop());
 }

@@ -4,10 +4,10 @@ import type { Database } from '../../db/client.ts';
 import { deliveries } from '../../db/schema/webhooks.ts';
 import { isBefore } from '../../db/statements.ts';
 import {
-  type DeliveryTry,
+  type DeliveryAttempt,
   deliveryState,
   isInState,
-  triesOf,
+  attemptsOf,
 } from '../../ops/inspect/deliveries.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
@@ -73,7 +73,7 @@ const test = operation('POST /v1/endpoints/{id}/test', 'testEndpoint', {
 
 const toDelivery = (
   { workspace_id: _, endpoint_id: __, due_at: ___, ...row }: typeof deliveries.$inferSelect,
-  attempts: DeliveryTry[],
+  attempts: DeliveryAttempt[],
 ) => ({
   ...row,
   created_at: row.created_at.toISOString(),
@@ -95,7 +95,7 @@ export async function listDeliveries(
     .orderBy(desc(deliveries.id))
     .limit(limit + 1);
   const ids = rows.map((row) => row.id);
-  const tries = await triesOf(database, ids);
+  const tries = await attemptsOf(database, ids);
   const show = (row: (typeof rows)[number]) => toDelivery(row, tries.get(row.id) ?? []);
   return toIdPage(rows, limit, show);
 }

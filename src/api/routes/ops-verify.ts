@@ -52,7 +52,7 @@ const balance = z
 
 const verify = operation('GET /v1/ops/verify', 'verifyLedger', {
   acts: true,
-  summary: 'Check the ledger: what was promised against what has happened',
+  summary: 'Check the ledger: is any effect missing?',
   responses: { 200: json(balance, 'What was found; an unbalanced ledger is an answer too.') },
 });
 

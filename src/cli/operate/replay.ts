@@ -120,8 +120,8 @@ function showPlan(terminal: Terminal, { summary, subscribers }: Plan): string {
     s.never,
     s.again,
   ]);
-  const books = table(terminal, head, rows, 1);
-  return `${summary}\n\n${books}`;
+  const planTable = table(terminal, head, rows, 1);
+  return `${summary}\n\n${planTable}`;
 }
 
 const backfillHelp = `

@@ -65,7 +65,7 @@ async function retire(ops: Ops<RetireOptions>, name: string): Promise<number> {
   const subscriber = `/v1/ops/subscribers/${encodeURIComponent(name)}`;
   if (options.undo) return await reinstate(ops, name, `${subscriber}/retire`);
   const { open = 'finish', to, reason, json } = options;
-  checkHeir(open, to);
+  checkSuccessor(open, to);
   if (open === 'discard') await confirm(ops, `Discard what ${name} has open?`);
   const { body: operation } = await api.send<OperationView>('POST', `${subscriber}/retire`, {
     body: { open, to, reason },
@@ -106,7 +106,7 @@ function finishing({ name, backlog, waiting }: SubscriberStatus, { id }: Operati
 }
 
 /** @throws CommandError */
-function checkHeir(open: RetireOptions['open'], to: string | undefined): void {
+function checkSuccessor(open: RetireOptions['open'], to: string | undefined): void {
   if (open === 'hand_over' && to === undefined)
     throw new CommandError('Who takes over? --open hand_over needs --to NAME.', EXIT.usage);
   if (open !== 'hand_over' && to !== undefined)

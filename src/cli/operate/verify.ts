@@ -41,7 +41,7 @@ Exit codes: 0 balanced, nothing is missing; 1 something is missing, or the check
 export function verifyCommand(program: Command): void {
   program
     .command('verify')
-    .summary('check the ledger: what was promised against what has happened')
+    .summary('check the ledger: is any effect missing?')
     .description(
       'Checks the ledger: expected − done − dead − in flight − missing = 0, and none is missing.',
     )
@@ -117,7 +117,7 @@ export function showBalance(
     s.missing,
     age(s.oldest_seconds),
   ]);
-  const books =
+  const accountTable =
     rows.length === 0
       ? 'Nothing has been dispatched yet.'
       : table(
@@ -133,7 +133,7 @@ export function showBalance(
         `waited ${age(undispatched.oldest_seconds)}.`;
   const doubt = asked ? [] : ['The transport did not answer: all open effects count as in flight.'];
   return [
-    books,
+    accountTable,
     '',
     ...showMissing(terminal, missing),
     waiting,

@@ -1,4 +1,4 @@
-import type { DeliveryTry } from '../../ops/inspect/deliveries.ts';
+import type { DeliveryAttempt } from '../../ops/inspect/deliveries.ts';
 import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
 import { counted } from '../format.ts';
 import { to } from '../location.ts';
@@ -27,11 +27,11 @@ export const answered = ({
   status,
   error,
   latency_ms,
-}: Pick<DeliveryTry, 'status' | 'error' | 'latency_ms'>): string =>
+}: Pick<DeliveryAttempt, 'status' | 'error' | 'latency_ms'>): string =>
   `${status === null ? (error ?? 'no answer') : `HTTP ${status}`} in ${latency_ms} ms`;
 
 /** The tries of a delivery, and what was answered to each. */
-export function Tries({ of }: { of: DeliveryTry[] }) {
+export function Tries({ of }: { of: DeliveryAttempt[] }) {
   const last = of.at(-1);
   if (!last) return <small>not tried yet</small>;
   return (

@@ -1,4 +1,4 @@
-import type { DeliveryTry } from '../../ops/inspect/deliveries.ts';
+import type { DeliveryAttempt } from '../../ops/inspect/deliveries.ts';
 import type { EndpointInFull } from '../../ops/inspect/endpoints.ts';
 import { counted, wanted } from '../format.ts';
 import { query, to } from '../location.ts';
@@ -19,7 +19,7 @@ interface Delivery {
   event_type: string;
   state: 'pending' | 'delivered' | 'failed' | 'missed';
   created_at: string;
-  attempts: DeliveryTry[];
+  attempts: DeliveryAttempt[];
 }
 
 const states: [string, string][] = [

@@ -56,14 +56,13 @@ export async function createKey(
     .where(eq(workspaces.id, given.workspace_id));
   if (!workspace) return undefined;
   const [row] = await tx.insert(apiKeys).values(given).returning();
-  if (!row) throw new Error('an insert returned no row');
   await recordAction(tx, {
     by,
     verb: 'create key',
-    subject: row.id,
-    detail: { workspace_id: row.workspace_id, prefix: row.prefix },
+    subject: row!.id,
+    detail: { workspace_id: row!.workspace_id, prefix: row!.prefix },
   });
-  return toKeyEntry(row, workspace.name);
+  return toKeyEntry(row!, workspace.name);
 }
 
 /** Which keys: these, these of a workspace, or all of a workspace. */

@@ -7,12 +7,12 @@ import type { Queues } from '../../transport/queues.ts';
 import { BY_ITSELF, recordAction } from '../access/action-log.ts';
 
 /** What a control verb works with. */
-export interface Steering {
+export interface ControlContext {
   database: Database;
   queues: Queues;
 }
 
-/** What operators want of a subscriber's queue. */
+/** What operators have set for a subscriber's queue. */
 export interface Control {
   subscriber: string;
   task_queue: string;
@@ -30,10 +30,10 @@ export interface Control {
 /** `retired`: nothing new is for it. */
 export type SubscriberCondition = 'active' | 'paused' | 'limited' | 'retired';
 
-type Steered = Pick<Control, 'paused_at' | 'per_second'> & { retired_at?: Date | null };
+type ControlState = Pick<Control, 'paused_at' | 'per_second'> & { retired_at?: Date | null };
 
 /** What a subscriber's control makes of it. */
-export function stateOf({ paused_at, per_second, retired_at }: Steered): SubscriberCondition {
+export function stateOf({ paused_at, per_second, retired_at }: ControlState): SubscriberCondition {
   if (retired_at) return 'retired';
   if (paused_at) return 'paused';
   return per_second === null ? 'active' : 'limited';
@@ -72,19 +72,19 @@ export class SubscriberUnknownError extends Error {
 
 /**
  * Makes the transport's queue what the control's row says, and looks afterwards whether it still
- * does: of two who steer at once the last one's word holds. No connection is held while the
+ * does: of two who set one at once the last one's word holds. No connection is held while the
  * transport is asked.
  *
  * @returns false where the transport does not answer: `keepControls` does it as soon as it does
  */
 export async function applyControl(
-  { database: { pg }, queues }: Steering,
+  { database: { pg }, queues }: ControlContext,
   subscriber: string,
 ): Promise<boolean> {
   try {
     let control = await readControl(pg, subscriber);
     for (let looked = 0; control && looked < LOOKS; looked += 1) {
-      await steer(queues, control);
+      await applyTo(queues, control);
       const now = await readControl(pg, subscriber);
       if (!now || wantedRate(now) === wantedRate(control)) return true;
       control = now;
@@ -112,16 +112,16 @@ async function readControl(pg: Sql, subscriber: string): Promise<Control | undef
 /** Calls a second that the control wants handed out; null: any number. */
 const wantedRate = ({ paused_at, calls_per_second }: Control) => (paused_at ? 0 : calls_per_second);
 
-async function steer(queues: Queues, control: Control): Promise<void> {
-  const reason = control.paused_at
-    ? `paused: ${control.pause_reason ?? ''}`
-    : control.per_second === null
-      ? 'resumed'
-      : 'limited';
+async function applyTo(queues: Queues, control: Control): Promise<void> {
   await queues.setRate(control.task_queue, wantedRate(control), {
     identity: control.paused_by ?? BY_ITSELF,
-    reason,
+    reason: reasonOf(control),
   });
+}
+
+function reasonOf({ paused_at, pause_reason, per_second }: Control): string {
+  if (paused_at) return `paused: ${pause_reason ?? ''}`;
+  return per_second === null ? 'resumed' : 'limited';
 }
 
 /**
@@ -130,19 +130,19 @@ async function steer(queues: Queues, control: Control): Promise<void> {
  * there are.
  */
 export async function keepControls(
-  steering: Steering,
+  context: ControlContext,
   log: Pick<Logger, 'info' | 'warn'>,
 ): Promise<void> {
-  const { database, queues } = steering;
+  const { database, queues } = context;
   for (const name of await resumeDue(database)) {
     log.info({ subscriber: name }, 'resumed: it was paused until now');
-    await applyControl(steering, name);
+    await applyControl(context, name);
   }
-  if (queues.steeredBy === 'workers') return;
+  if (queues.enforcedBy === 'workers') return;
   for (const control of await readControls(database.pg)) {
     const { rate } = await queues.describe(control.task_queue);
     if (isSame(rate, wantedRate(control))) continue;
-    const applied = await applyControl(steering, control.subscriber);
+    const applied = await applyControl(context, control.subscriber);
     if (applied)
       log.warn(
         { subscriber: control.subscriber, was: rate },

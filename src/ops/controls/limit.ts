@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { controls } from '../../db/schema/operators.ts';
 import { recordAction } from '../access/action-log.ts';
-import { applyControl, assertSubscriber, type Steering } from './controls.ts';
+import { applyControl, assertSubscriber, type ControlContext } from './controls.ts';
 
 export interface Limit {
   name: string;
@@ -19,9 +19,9 @@ export interface Limit {
  * @returns whether the queue has heard of it; if not, it will as soon as the transport answers
  * @throws SubscriberUnknownError
  */
-export async function limit(steering: Steering, given: Limit): Promise<boolean> {
-  await steering.database.db.transaction((tx) => setLimit(tx, given));
-  return await applyControl(steering, given.name);
+export async function limit(context: ControlContext, given: Limit): Promise<boolean> {
+  await context.database.db.transaction((tx) => setLimit(tx, given));
+  return await applyControl(context, given.name);
 }
 
 /** Writes the limit, of which the queue has yet to hear. @throws SubscriberUnknownError */

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { controls } from '../../db/schema/operators.ts';
 import { recordAction } from '../access/action-log.ts';
-import { applyControl, assertSubscriber, type Steering } from './controls.ts';
+import { applyControl, assertSubscriber, type ControlContext } from './controls.ts';
 
 export interface Pause {
   name: string;
@@ -22,10 +22,10 @@ export interface Pause {
  * @throws SubscriberUnknownError
  */
 export async function pause(
-  steering: Steering,
+  context: ControlContext,
   { name, by, reason, until, verb = 'pause' }: Pause,
 ): Promise<boolean> {
-  await steering.database.db.transaction(async (tx) => {
+  await context.database.db.transaction(async (tx) => {
     await assertSubscriber(tx, name);
     const paused = {
       paused_by: by,
@@ -48,7 +48,7 @@ export async function pause(
       detail: until ? { until: until.toISOString() } : {},
     });
   });
-  return await applyControl(steering, name);
+  return await applyControl(context, name);
 }
 
 /**
@@ -56,5 +56,5 @@ export async function pause(
  * once no worker is at any call of it, so that its workers can be stopped or changed without
  * breaking a call off. `resume` ends it.
  */
-export const drain = (steering: Steering, given: Omit<Pause, 'verb'>): Promise<boolean> =>
-  pause(steering, { ...given, verb: 'drain' });
+export const drain = (context: ControlContext, given: Omit<Pause, 'verb'>): Promise<boolean> =>
+  pause(context, { ...given, verb: 'drain' });

@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import { controls } from '../../db/schema/operators.ts';
 import { recordAction } from '../access/action-log.ts';
-import { applyControl, assertSubscriber, type Steering } from './controls.ts';
+import { applyControl, assertSubscriber, type ControlContext } from './controls.ts';
 
 /**
  * Ends a pause: what has waited is done, a limit that was there holds again. What is not paused
@@ -11,10 +11,10 @@ import { applyControl, assertSubscriber, type Steering } from './controls.ts';
  * @throws SubscriberUnknownError
  */
 export async function resume(
-  steering: Steering,
+  context: ControlContext,
   { name, by }: { name: string; by: string },
 ): Promise<boolean> {
-  await steering.database.db.transaction(async (tx) => {
+  await context.database.db.transaction(async (tx) => {
     await assertSubscriber(tx, name);
     const [was] = await tx
       .update(controls)
@@ -29,5 +29,5 @@ export async function resume(
       .returning({ subscriber: controls.subscriber });
     if (was) await recordAction(tx, { by, verb: 'resume', subject: name });
   });
-  return await applyControl(steering, name);
+  return await applyControl(context, name);
 }

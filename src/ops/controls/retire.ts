@@ -29,7 +29,7 @@ export class HandOverError extends Error {
  * the way that was asked. The others are left alone. Once more it may go another way; the same once
  * more changes nothing.
  *
- * @returns the operation that sees to what is open
+ * @returns the operation that handles what is open
  * @throws SubscriberUnknownError, HandOverError
  */
 export async function retire(
@@ -38,14 +38,14 @@ export async function retire(
   ui: TemporalUi | null,
 ): Promise<OperationView> {
   const known = await holdSubscriber(tx, name);
-  const heir = open === 'hand_over' ? await heirOf(tx, known, to ?? '') : null;
+  const successor = open === 'hand_over' ? await successorOf(tx, known, to ?? '') : null;
   const isSame =
-    known.retired_at !== null && known.retired_open === open && known.handed_to === heir;
+    known.retired_at !== null && known.retired_open === open && known.handed_to === successor;
   const last = isSame && known.retire_operation;
   const operation = last ? await findOperation(tx, last, ui) : undefined;
   if (operation && operation.state !== 'cancelled' && operation.state !== 'failed')
     return operation;
-  const way = { open, ...(heir && { to: heir }) };
+  const way = { open, ...(successor && { to: successor }) };
   const input = { subscriber: name, ...way, ...(reason && { reason }) };
   const made = await insertOperation(tx, { verb: 'retire', input, by }, ui);
   await tx
@@ -54,7 +54,7 @@ export async function retire(
       retired_at: known.retired_at ? sql`${subscribers.retired_at}` : sql`now()`,
       retired_by: by,
       retired_open: open,
-      handed_to: heir,
+      handed_to: successor,
       retire_operation: made.id,
     })
     .where(eq(subscribers.name, name));
@@ -87,12 +87,12 @@ export async function reinstate(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await holdSubscriber(tx, name);
-    if (await takeBack(tx, name)) await recordAction(tx, { by, verb: 'reinstate', subject: name });
+    if (await clearRetirement(tx, name)) await recordAction(tx, { by, verb: 'reinstate', subject: name });
   });
 }
 
 /** What is dispatched from then on is for it again. @returns whether it was retired */
-export async function takeBack(tx: Transaction, name: string): Promise<boolean> {
+export async function clearRetirement(tx: Transaction, name: string): Promise<boolean> {
   const back = {
     retired_at: null,
     retired_by: null,
@@ -109,19 +109,19 @@ export async function takeBack(tx: Transaction, name: string): Promise<boolean> 
   return taken.length > 0;
 }
 
-async function heirOf(
+async function successorOf(
   tx: Transaction,
   retiring: typeof subscribers.$inferSelect,
   name: string,
 ): Promise<string> {
   if (name === retiring.name) throw new HandOverError('a subscriber can’t be handed its own work');
-  const [heir] = await tx.select().from(subscribers).where(eq(subscribers.name, name));
-  if (!heir) throw new SubscriberUnknownError(name);
-  if (heir.retired_at) throw new HandOverError(`${name} is retired itself`);
-  const lacks = retiring.event_types.filter((type) => !gets(heir.event_types, type));
+  const [successor] = await tx.select().from(subscribers).where(eq(subscribers.name, name));
+  if (!successor) throw new SubscriberUnknownError(name);
+  if (successor.retired_at) throw new HandOverError(`${name} is retired itself`);
+  const lacks = retiring.event_types.filter((type) => !gets(successor.event_types, type));
   if (lacks.length > 0) {
     const what = lacks.includes('*')
-      ? 'takes some event types alone, where its work has all'
+      ? 'takes only some event types, and the retired subscriber takes all'
       : `does not take ${lacks.join(', ')}`;
     throw new HandOverError(`${name} ${what}`);
   }

@@ -27,7 +27,7 @@ export interface Diagnosis {
   findings: Finding[];
 }
 
-type Check = (patient: DoctorContext) => Promise<Finding[]>;
+type Check = (context: DoctorContext) => Promise<Finding[]>;
 
 /**
  * In the order in which somebody would look: what the later ones need is checked by the earlier
@@ -59,26 +59,26 @@ const checks: [name: string, check: Check][] = [
  * Looks at everything that is known to go wrong; each finding that is not ok says what to do.
  * Changes nothing, and never throws.
  */
-export async function diagnose(patient: DoctorContext): Promise<Diagnosis> {
-  const [database] = await examine(patient, checks[0]!);
+export async function diagnose(context: DoctorContext): Promise<Diagnosis> {
+  const [database] = await runCheck(context, checks[0]!);
   // Nothing of the rest could be found out.
   const rest = database?.ok ? checks.slice(1) : checks.filter(([name]) => name === 'temporal');
-  const others = await Promise.all(rest.map((check) => examine(patient, check)));
+  const others = await Promise.all(rest.map((check) => runCheck(context, check)));
   const findings = [database!, ...others.flat()];
   return { ok: findings.every(({ ok }) => ok), findings };
 }
 
-async function examine(
-  patient: DoctorContext,
-  [check, examination]: [string, Check],
+async function runCheck(
+  context: DoctorContext,
+  [name, check]: [string, Check],
 ): Promise<Finding[]> {
   try {
-    return await examination(patient);
+    return await check(context);
   } catch (error) {
     const detail = `could not be checked: ${safeReason(error)}`;
     return [
       {
-        check,
+        check: name,
         ok: false,
         detail,
         remedy: 'Mend what is found above, then ask again; the log of the API may say more.',

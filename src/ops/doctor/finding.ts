@@ -1,4 +1,4 @@
-import type { Steering } from '../controls/controls.ts';
+import type { ControlContext } from '../controls/controls.ts';
 import type { VerifyOptions } from '../status/verify.ts';
 
 /** One thing that was looked at. */
@@ -12,7 +12,7 @@ export interface Finding {
 }
 
 /** What the doctor looks at, and what is taken for ill. */
-export interface DoctorContext extends Steering {
+export interface DoctorContext extends ControlContext {
   running: VerifyOptions['running'];
   /** The version of the process that asks. */
   version: string;

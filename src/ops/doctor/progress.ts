@@ -25,8 +25,8 @@ export async function checkUndispatched({
 /** How old an event may be whose effect nobody has done, though nothing keeps it, in seconds. */
 const LATE = 300;
 
-export async function checkBacklogs(patient: DoctorContext): Promise<Finding[]> {
-  const all = await subscriberStatuses(patient);
+export async function checkBacklogs(context: DoctorContext): Promise<Finding[]> {
+  const all = await subscriberStatuses(context);
   const late = all.filter((s) => s.state !== 'paused' && s.backlog_age_seconds > LATE);
   const total = all.reduce((sum, { backlog }) => sum + backlog, 0);
   if (late.length === 0)
@@ -111,7 +111,7 @@ export async function checkLedger({
   return [fail('ledger', what, remedy)];
 }
 
-/** How late a run may be that is due and not paused, in seconds: it is looked every second. */
+/** How late a run may be that is due and not paused, in seconds: dispatchers look every second. */
 const LATE_RUN = 60;
 
 /** Runs of schedules that nobody emits, or that can't be. */

@@ -4,12 +4,12 @@ import { stalePauses } from '../controls/stale-pauses.ts';
 import { counted } from '../operations/counted.ts';
 import { howToStart } from '../status/how-to-start.ts';
 import { isFresh, type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
-import { type Beat, markIn, readMark, readWorkers } from '../status/workers.ts';
+import { type WorkerPresence, fingerprintIn, readFingerprint, readWorkers } from '../status/workers.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
-export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
-  const registered = await subscriberStatuses(patient);
+export async function checkWorkers(context: DoctorContext): Promise<Finding[]> {
+  const registered = await subscriberStatuses(context);
   const all = registered.filter(({ retired }) => !retired);
   if (registered.length === 0)
     return [
@@ -20,7 +20,7 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
       ),
     ];
   const alone = all.filter(({ workers }) => workers === 0);
-  const elsewhere = otherQueues(alone, await readWorkers(patient.database.pg));
+  const elsewhere = otherQueues(alone, await readWorkers(context.database.pg));
   const effects =
     alone.length === 0
       ? pass('workers', `each of ${counted(all.length, 'subscriber')} has a worker`)
@@ -30,10 +30,10 @@ export async function checkWorkers(patient: DoctorContext): Promise<Finding[]> {
             (elsewhere.length > 0 ? `; ${elsewhere.join('; ')}` : ''),
           elsewhere.length > 0 ? ONE_DEPLOYMENT : remedyFor(alone),
         );
-  const { workflowQueue } = patient.queues;
+  const { workflowQueue } = context.queues;
   return workflowQueue === undefined
     ? [effects]
-    : [effects, await checkWorkflowWorkers(patient, workflowQueue)];
+    : [effects, await checkWorkflowWorkers(context, workflowQueue)];
 }
 
 const ONE_DEPLOYMENT =
@@ -41,8 +41,8 @@ const ONE_DEPLOYMENT =
   'that process and start the workers again: they register their own queues.';
 
 /** Of those without a worker on their queue: where workers of ours look for their calls. */
-function otherQueues(alone: SubscriberStatus[], beats: Beat[]): string[] {
-  const alive = beats.filter((beat) => beat.alive);
+function otherQueues(alone: SubscriberStatus[], workers: WorkerPresence[]): string[] {
+  const alive = workers.filter((worker) => worker.alive);
   return alone.flatMap(({ name, task_queue }) => {
     const queues = new Set(alive.flatMap(({ effects }) => effects[name]?.queue ?? []));
     queues.delete(task_queue);
@@ -70,16 +70,16 @@ async function checkWorkflowWorkers(
   { database: { pg }, queues }: DoctorContext,
   workflowQueue: string,
 ): Promise<Finding> {
-  const beats = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
+  const workers = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
   const now = await databaseTime(pg);
   const pollers =
-    beats.length > 0
+    workers.length > 0
       ? []
       : (await queues.describe(workflowQueue)).pollers.filter(
           ({ seen_at }) => now - seen_at.getTime() < 20_000,
         );
-  if (beats.length + pollers.length > 0)
-    return pass('workflow workers', `${beats.length || pollers.length} at work`);
+  if (workers.length + pollers.length > 0)
+    return pass('workflow workers', `${workers.length || pollers.length} at work`);
   return fail(
     'workflow workers',
     'there is none: dispatches wait',
@@ -100,20 +100,20 @@ export async function checkStrangers({
 }: DoctorContext): Promise<Finding[]> {
   const { workflowQueue } = queues;
   if (workflowQueue === undefined) return [];
-  const [ours, now, beats, effects] = await Promise.all([
-    readMark(pg),
+  const [ours, now, workers, effects] = await Promise.all([
+    readFingerprint(pg),
     databaseTime(pg),
     readWorkers(pg),
     pg<
       { name: string; task_queue: string }[]
     >`select name, task_queue from knockon.subscribers order by name`,
   ]);
-  const isHosted = (name: string) => beats.some(({ alive, effects }) => alive && effects[name]);
+  const isHosted = (name: string) => workers.some(({ alive, effects }) => alive && effects[name]);
   const among = async (queue: string, onlyOurs: boolean) => {
     const { pollers } = await queues.describe(queue);
     return pollers
       .filter((poller) => isFresh(poller, now))
-      .filter(({ identity }) => (markIn(identity) ?? (onlyOurs ? null : ours)) !== ours)
+      .filter(({ identity }) => (fingerprintIn(identity) ?? (onlyOurs ? null : ours)) !== ours)
       .map(({ identity }) => `${identity} on ${queue}`);
   };
   const asked = [
@@ -165,13 +165,13 @@ export async function checkVersions({
   database: { pg },
   version,
 }: DoctorContext): Promise<Finding[]> {
-  const beats = (await readWorkers(pg)).filter(({ alive }) => alive);
-  const versions = [...new Set([version, ...beats.map((beat) => beat.version)])].sort();
+  const workers = (await readWorkers(pg)).filter(({ alive }) => alive);
+  const versions = [...new Set([version, ...workers.map((worker) => worker.version)])].sort();
   if (versions.length === 1)
-    return [pass('versions', `API and ${counted(beats.length, 'worker')} run ${version}`)];
-  const others = beats
-    .filter((beat) => beat.version !== version)
-    .map((beat) => `${beat.identity} (${beat.version})`);
+    return [pass('versions', `API and ${counted(workers.length, 'worker')} run ${version}`)];
+  const others = workers
+    .filter((worker) => worker.version !== version)
+    .map((worker) => `${worker.identity} (${worker.version})`);
   return [
     fail(
       'versions',
@@ -182,8 +182,8 @@ export async function checkVersions({
 }
 
 /** Queues are as operators asked. */
-export async function checkQueues(patient: DoctorContext): Promise<Finding[]> {
-  const wrong = (await subscriberStatuses(patient))
+export async function checkQueues(context: DoctorContext): Promise<Finding[]> {
+  const wrong = (await subscriberStatuses(context))
     .filter(({ applied, retired }) => !applied && !retired)
     .map(({ name }) => name);
   if (wrong.length === 0) return [pass('queues', 'all are as was asked')];

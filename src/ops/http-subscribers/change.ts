@@ -5,7 +5,7 @@ import { OWN_SUBSCRIBERS } from '../../outbox/own-subscribers.ts';
 import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
 import { recordAction } from '../access/action-log.ts';
 import { setLimit } from '../controls/limit.ts';
-import { takeBack } from '../controls/retire.ts';
+import { clearRetirement } from '../controls/retire.ts';
 import { setWorkspaceLimit, type WorkspaceLimitValues } from '../controls/workspace-limit.ts';
 
 export { TakenNameError } from '../../outbox/subscribers.ts';
@@ -58,7 +58,7 @@ export async function putHttpSubscriber(
   const { name, url, by, event_types, per_second, per_workspace } = given;
   return await db.transaction(async (tx) => {
     await writeRegistration(tx, registrationOf(given));
-    await takeBack(tx, name);
+    await clearRetirement(tx, name);
     const isNew = await writeRow(tx, given, sealed);
     const detail = { url, event_types: event_types.join(' ') };
     await recordAction(tx, { by, verb: 'subscribe', subject: name, detail });

@@ -6,9 +6,9 @@ export interface DeadLetterFilter {
   subscriber?: string;
   /** Exactly this one. */
   cause?: string;
-  /** Buried at that moment or later. */
+  /** Given up at that moment or later. */
   from?: string | Date;
-  /** Buried before that moment. */
+  /** Given up before that moment. */
   to?: string | Date;
   /** The type of their events. */
   type?: string;
@@ -28,7 +28,7 @@ export interface DeadLetter {
   channel_id: string | null;
   message_id: string | null;
   subscriber: string;
-  /** Which of several outside parties; null for the event as a whole. */
+  /** Which of several targets; null for the event as a whole. */
   target: string | null;
   cause: string;
   reason: string;
@@ -38,7 +38,7 @@ export interface DeadLetter {
   retrying: boolean;
   /** The workflow that gave it up. */
   dispatch_id: string;
-  /** Whether that is the first of a group's restarts: `<dispatch>.<n>`. */
+  /** How often the dispatch was restarted: `<dispatch>.<n>`. */
   restarts: number;
 }
 

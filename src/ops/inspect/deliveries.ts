@@ -7,9 +7,9 @@ const WEBHOOKS = 'webhooks';
 
 /** Whether somebody tries the dead letter `l` again at this moment. */
 export const isRetried = sql<boolean>`coalesce((
-  select (select state from knockon.operations where id = jd.operation_id) in ('running', 'paused')
-    from knockon.operation_dispatches jd
-  where jd.dispatch_id = l.retried_by and jd.ended_at is null limit 1), false)`;
+  select (select state from knockon.operations where id = od.operation_id) in ('running', 'paused')
+    from knockon.operation_dispatches od
+  where od.dispatch_id = l.retried_by and od.ended_at is null limit 1), false)`;
 
 /**
  * A delivery is given up: it has a dead letter, of its own or with its whole event, or somebody has
@@ -39,8 +39,8 @@ export function isInState(state: DeliveryShown): SQL {
   return sql`${table.state} = ${state}`;
 }
 
-/** One try of a delivery. */
-export interface DeliveryTry {
+/** One attempt of a delivery. Where both are told `attempts` counts them and `tries` lists them. */
+export interface DeliveryAttempt {
   attempted_at: string;
   /** The answer's HTTP status; null where none came. */
   status: number | null;
@@ -50,12 +50,12 @@ export interface DeliveryTry {
   response_excerpt: string | null;
 }
 
-/** The tries of these deliveries, oldest first. */
-export async function triesOf(
+/** The attempts of these deliveries, oldest first. */
+export async function attemptsOf(
   { db }: Pick<Database, 'db'>,
   ids: string[],
-): Promise<Map<string, DeliveryTry[]>> {
-  const found = new Map<string, DeliveryTry[]>(ids.map((id) => [id, []]));
+): Promise<Map<string, DeliveryAttempt[]>> {
+  const found = new Map<string, DeliveryAttempt[]>(ids.map((id) => [id, []]));
   if (ids.length === 0) return found;
   // Each delivery's by the index, and these by their ids, whatever the planner thinks of their
   // number.

@@ -9,7 +9,7 @@ import type { EffectState } from './journey.ts';
 
 export type { SeeCalls };
 
-/** What is open with one outside party of an effect, or with the event as a whole. */
+/** What is open with one target of an effect, or with the event as a whole. */
 export interface TargetState {
   /** Which endpoint or recipient; null for the event as a whole. */
   target: string | null;

@@ -5,7 +5,7 @@ import { endpoints } from '../../db/schema/webhooks.ts';
 import { workspaces } from '../../db/schema/workspaces.ts';
 import { isBefore, matches } from '../../db/statements.ts';
 import { recordAction } from '../access/action-log.ts';
-import type { DeliveryTry } from './deliveries.ts';
+import type { DeliveryAttempt } from './deliveries.ts';
 
 export interface EndpointFilter {
   workspace_id?: string;
@@ -92,7 +92,7 @@ export interface EndpointProgress {
   answers: EndpointAnswer[];
 }
 
-export interface EndpointAnswer extends DeliveryTry {
+export interface EndpointAnswer extends DeliveryAttempt {
   delivery_id: string;
   event_type: string;
 }

@@ -6,7 +6,7 @@ import { deliveries as deliveryTable, endpoints } from '../../db/schema/webhooks
 import { workspaces } from '../../db/schema/workspaces.ts';
 import { among } from '../../db/statements.ts';
 import { groupBy } from '../../group-by.ts';
-import { type DeliveryTry, deliveryState, triesOf } from './deliveries.ts';
+import { type DeliveryAttempt, deliveryState, attemptsOf } from './deliveries.ts';
 import { type InspectedEffect, inspectEffects, type SeeCalls } from './effects.ts';
 import type { LoggedEvent } from './events.ts';
 import { type EventJourney, journeysOf } from './journey.ts';
@@ -25,7 +25,7 @@ export interface DeliveryState {
   error: string | null;
   delivered_at: string | null;
   /** The newest, oldest first. */
-  tries: DeliveryTry[];
+  tries: DeliveryAttempt[];
 }
 
 /** An event as an operator sees it: whose it is, what it says, and all that became of it. */
@@ -114,7 +114,7 @@ async function deliveriesOf(
   // Not by Postgres: a planner that was told nothing of the table would read it by that order, from
   // end to end.
   rows.sort((a, b) => (a.id < b.id ? -1 : 1));
-  const tries = await triesOf(
+  const tries = await attemptsOf(
     { db },
     rows.map(({ id }) => id),
   );

@@ -30,7 +30,7 @@ export interface EffectState {
   last_error: string | null;
   /** When it was last tried; null where no try has failed. */
   tried_at: string | null;
-  /** When it is tried again, the next of several outside parties; null where nothing waits. */
+  /** When it is tried again, the next of several targets; null where nothing waits. */
   waiting_until: string | null;
   completed_at: string | null;
   /** `failed` because an operator has decided that it won't happen. */
@@ -269,8 +269,7 @@ function nextOf(tries: { waits: boolean; waiting_until: Date | null }[]): string
 }
 
 /**
- * Of several outside parties one may be settled already, so the effect waits where any of them
- * does.
+ * Of several targets one may be settled already, so the effect waits where any of them does.
  */
 function openState(tries: { waits: boolean }[], started: boolean): EffectState['state'] {
   if (tries.some(({ waits }) => waits)) return 'waiting';

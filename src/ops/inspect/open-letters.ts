@@ -6,12 +6,12 @@ import type { LetterBoard } from '../../transport/transport.ts';
 const MOST = 5000;
 
 /**
- * Where there are no letters it is looked so often whether some are shown all the same, in ms:
- * another process may have shown them.
+ * How often to look for letters that are shown though there are none, in ms: another process may
+ * have shown them.
  */
 const QUIET = 60_000;
 
-/** Shows which dispatches have open letters, however they came to be and were settled. */
+/** Shows which dispatches have open dead letters. */
 export function showOpenLetters(pg: Sql, board: LetterBoard): () => Promise<void> {
   let quietUntil = 0;
   return async () => {

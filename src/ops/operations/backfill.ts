@@ -2,7 +2,7 @@ import type { TransactionSql } from 'postgres';
 import { type EventEffect, effectStatuses } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
-import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
+import { cursorOf, type LogRange, FIRST, matching, readCursor, scan } from './scan.ts';
 
 /** What a backfill is asked for. */
 interface BackfillInput {
@@ -21,7 +21,7 @@ const CLAIMING = 15_000;
 
 const inputOf = (
   input: Record<string, unknown>,
-): { subscriber: string; filter: EventFilter; ordered?: number } => {
+): { subscriber: string; filter: LogRange; ordered?: number } => {
   const { subscriber, from, ordered } = input as unknown as BackfillInput;
   return { subscriber, filter: from ? { from } : {}, ordered };
 };
@@ -55,24 +55,24 @@ export const backfill: OperationHandler = {
     const { subscriber, filter } = inputOf(input);
     const [row] = await pg<{ n: number }[]>`
       select count(*)::int as n from (${effectStatuses(pg, matching(pg, filter), subscriber)}) p
-        where standing = 'never'`;
+        where status = 'never'`;
     return row?.n ?? 0;
   },
 
   step: (deps, operation, limit) =>
     dispatchPage(deps, operation, async (tx, cursor) => {
       const { subscriber, filter, ordered } = inputOf(operation.input);
-      const place = placeOf(cursor);
+      const place = readCursor(cursor);
       const { pairs, last, isLast } = await scan(tx, filter, {
         subscriber,
         after: place.after,
         limit,
       });
       const isUnsure =
-        pairs.some(({ standing }) => standing === 'waiting') &&
+        pairs.some(({ status }) => status === 'waiting') &&
         (await isYoung(tx, operation.created_at));
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
-      const wanted = pairs.filter(({ standing }) => standing === 'never');
+      const wanted = pairs.filter(({ status }) => status === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);
       if (send.length < wanted.length)
         return {

@@ -69,7 +69,7 @@ export interface Step {
   begun: number;
   /** There is nothing to be done for a moment. */
   pause?: boolean;
-  /** Others do the work: nobody need drive it for some seconds. */
+  /** Others do the work: no process needs to look for some seconds. */
   rest?: boolean;
 }
 

@@ -180,8 +180,7 @@ export async function insertOperation(
   ui: TemporalUi | null,
 ): Promise<OperationView> {
   const [row] = await tx.insert(operations).values({ verb, input, by, per_second }).returning();
-  if (!row) throw new Error('an insert returned no row');
-  return toOperationView(row, ui);
+  return toOperationView(row!, ui);
 }
 
 /** Reads it in a transaction. @returns undefined where there is no such operation */

@@ -13,12 +13,12 @@ export interface DispatchProgress {
 
 /** How each event of an operation's open dispatches has fared since it was dispatched there. */
 const eventsProgress = (pg: Sql, operationId: string) => pg`
-  select jd.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null
+  select od.dispatch_id, e.event_id, r.event_id is not null as done, r.event_id is null
     and l.event_id is not null as dead, l.reason,
     r.event_id is null and l.event_id is null and a.event_id is not null as tried
-  from knockon.operation_dispatches jd
+  from knockon.operation_dispatches od
   cross join lateral (select id, subscribers, again, claimed_at from knockon.dispatches
-    where id = jd.dispatch_id offset 0) d
+    where id = od.dispatch_id offset 0) d
   cross join lateral (select event_id from knockon.dispatch_events
     where dispatch_id = d.id offset 0) e
   left join lateral (
@@ -35,7 +35,7 @@ const eventsProgress = (pg: Sql, operationId: string) => pg`
       and subscriber = d.subscribers[1]
       and updated_at >= d.claimed_at limit 1
   ) a on true
-  where jd.operation_id = ${operationId} and jd.ended_at is null`;
+  where od.operation_id = ${operationId} and od.ended_at is null`;
 
 /** Most failures that an operation names. */
 const NAMED = 100;
@@ -54,9 +54,9 @@ export async function failOrphans(
   operationId: string,
 ): Promise<void> {
   const refs = await pg<{ id: string; restarts: number }[]>`
-    select d.id, d.restarts from knockon.operation_dispatches jd cross join lateral (select *
-      from knockon.dispatches where id = jd.dispatch_id offset 0) d
-    where jd.operation_id = ${operationId} and jd.ended_at is null and d.settled_at is not null
+    select d.id, d.restarts from knockon.operation_dispatches od cross join lateral (select *
+      from knockon.dispatches where id = od.dispatch_id offset 0) d
+    where od.operation_id = ${operationId} and od.ended_at is null and d.settled_at is not null
       and d.started_at < now() - interval '15 s'`;
   if (refs.length === 0) return;
   const alive = await recovery.running(refs);
@@ -77,8 +77,8 @@ async function countEnded(
           and not dead and not tried) as busy
       from fared group by dispatch_id
     ), ended as (
-      update knockon.operation_dispatches jd set ended_at = now() from dispatched d
-        where jd.dispatch_id = d.dispatch_id and d.over and jd.ended_at is null
+      update knockon.operation_dispatches od set ended_at = now() from dispatched d
+        where od.dispatch_id = d.dispatch_id and d.over and od.ended_at is null
       returning d.dispatch_id, d.done, d.failed
     ), named as (
       select jsonb_build_object('subject', event_id, 'reason',

@@ -27,7 +27,7 @@ export type Redispatched = Pick<
 
 /**
  * Makes dispatches for events that have had one: a group for each subscriber, type and purpose.
- * They become workflows like any other; what a crash leaves unstarted is started by the relay.
+ * They become workflows like any other; a dispatcher starts what a crash leaves unstarted.
  *
  * @returns what is to be started once the transaction is committed
  */
@@ -88,7 +88,7 @@ const scope = (events: Redispatched[]) => ({
   channel_ids: [...new Set(events.flatMap((event) => event.channel_id ?? []))],
 });
 
-/** Starts them. What can't be started now is left to the relay. */
+/** Starts them. A dispatcher starts what can't be started now. */
 export async function startAll(
   { pg, transport, log }: { pg: Sql; transport: Transport; log: Pick<Logger, 'warn'> },
   claimed: ClaimedDispatch[],
@@ -97,7 +97,7 @@ export async function startAll(
     try {
       await markStarted(pg, group.id, await transport.start(...handedOver(group)));
     } catch (error) {
-      log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; the relay will');
+      log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; a dispatcher will');
     }
   }
 }

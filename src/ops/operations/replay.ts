@@ -8,10 +8,10 @@ import { counted } from './counted.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
 import { resetCircuits } from './reset-circuits.ts';
-import { cursorOf, type EventFilter, FIRST, matching, placeOf, scan } from './scan.ts';
+import { cursorOf, type LogRange, FIRST, matching, readCursor, scan } from './scan.ts';
 
 /** What a replay is asked for. */
-export interface ReplayInput extends EventFilter {
+export interface ReplayInput extends LogRange {
   /** Only this one's effects, and then also where the events were never dispatched to it. */
   subscriber?: string;
   /**
@@ -23,12 +23,12 @@ export interface ReplayInput extends EventFilter {
 
 /** What a replay does about an event and a subscriber; null: nothing. */
 function purposeOf(
-  { standing, again }: EventEffect,
+  { status, again }: EventEffect,
   { subscriber, force }: ReplayInput,
 ): Redispatched['purpose'] | null {
-  if (standing === 'dead') return 'retry';
-  if (standing === 'never') return subscriber === undefined ? null : 'first';
-  if (standing !== 'done' && standing !== 'expired') return null;
+  if (status === 'dead') return 'retry';
+  if (status === 'never') return subscriber === undefined ? null : 'first';
+  if (status !== 'done' && status !== 'expired') return null;
   return again === 'freely' || (again === 'asked' && force) ? 'again' : null;
 }
 
@@ -52,7 +52,7 @@ export const replay: OperationHandler = {
   step: (deps, operation, limit) =>
     dispatchPage(deps, operation, async (tx, cursor) => {
       const input = operation.input as ReplayInput;
-      const { after, upTo } = placeOf(cursor);
+      const { after, upTo } = readCursor(cursor);
       const { pairs, last, isLast } = await scan(
         tx,
         { ...input, upTo },
@@ -134,7 +134,7 @@ export function explainPlan(
 
 interface Counted extends Pick<EventEffect, 'again'> {
   subscriber: string;
-  standing: EffectStatus;
+  status: EffectStatus;
   n: number;
 }
 
@@ -142,9 +142,9 @@ interface Counted extends Pick<EventEffect, 'again'> {
 export async function planReplay(pg: Queries, input: ReplayInput): Promise<ReplayPlan> {
   const { subscriber, ...filter } = input;
   const counted = await pg<Counted[]>`
-    select subscriber, again, standing, count(*)::int as n
+    select subscriber, again, status, count(*)::int as n
       from (${effectStatuses(pg, matching(pg, filter), subscriber ?? null)}) p
-    group by subscriber, again, standing order by subscriber collate "C"`;
+    group by subscriber, again, status order by subscriber collate "C"`;
   const [row] = await pg<{ events: number; answered: number }[]>`
     with found as materialized (${matching(pg, filter)})
     select (select count(*) from found)::int as events,
@@ -177,12 +177,12 @@ function account(
     name,
     again: counts[0]?.again ?? 'never',
     runs: sum(runs),
-    retries: sum(({ standing }) => standing === 'dead'),
+    retries: sum(({ status }) => status === 'dead'),
     skipped: sum(
-      (count) => !runs(count) && (count.standing === 'done' || count.standing === 'expired'),
+      (count) => !runs(count) && (count.status === 'done' || count.status === 'expired'),
     ),
-    in_flight: sum(({ standing }) => standing === 'in_flight' || standing === 'waiting'),
-    never: sum((count) => !runs(count) && count.standing === 'never'),
+    in_flight: sum(({ status }) => status === 'in_flight' || status === 'waiting'),
+    never: sum((count) => !runs(count) && count.status === 'never'),
   };
 }
 

@@ -13,7 +13,7 @@ import { resetCircuits } from './reset-circuits.ts';
 /** Stands in histories, so it names nobody. */
 const REASON = 'reset by an operator; `knockon log` says by whom';
 
-/** Failed workflows that are named, or those that have buried the dead letters that fit. */
+/** Failed workflows that are named, or those that gave up the dead letters that fit. */
 export type ResetInput = DeadLetterSelection | { workflow_ids: string[] };
 
 /**
@@ -87,11 +87,14 @@ async function resetCircuitsOf(pg: Sql, workflowId: string): Promise<void> {
 }
 
 /**
- * The new run, or why there is none: the workflow is `absent`, or as it is in `conflict` with that.
+ * The new run, or why there is none. `absent`: no such workflow. `conflict`: it is running, or has no
+ * first task.
  */
 export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
 
-/** Resets one workflow at once, whatever it is about. */
+/**
+ * Resets one workflow at once, whatever it is about. @throws where Postgres or the transport is away
+ */
 export async function resetOne(
   { database, resetWorkflow }: { database: Database; resetWorkflow: NonNullable<ResetWorkflow> },
   id: string,

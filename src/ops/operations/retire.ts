@@ -27,14 +27,14 @@ const BATCH = 200;
  */
 const CLAIMING = 10_000;
 
-interface Open {
+interface UnclosedEffect {
   event_id: string;
   workspace_id: string;
   dispatches: DispatchRef[];
 }
 
-/** Effects of a subscriber that are not done; `d` is in the hands of the transport. */
-const undone = (pg: Sql, name: string) => pg`
+/** Effects of a subscriber that have no receipt. Joins `d`, the dispatch. */
+const withoutReceipt = (pg: Sql, name: string) => pg`
   knockon.dispatches d cross join lateral (
     select event_id from knockon.dispatched where dispatch_id = d.id offset 0
   ) o
@@ -44,11 +44,10 @@ const undone = (pg: Sql, name: string) => pg`
   ) is null`;
 
 /**
- * What of a subscriber is neither done nor let go, dead letters included; `d` and `l` are in the
- * hands of the transport.
+ * What of a subscriber is neither done nor let go, dead letters included. Joins `d`, the dispatch.
  */
-const openEffects = (pg: Sql, name: string) => pg`
-  select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from ${undone(pg, name)}
+const unclosedEffects = (pg: Sql, name: string) => pg`
+  select o.event_id, d.id as dispatch_id, d.restarts, d.started_at from ${withoutReceipt(pg, name)}
   union
   select l.event_id, d.id, d.restarts, d.started_at from knockon.dead_letters l
   cross join lateral (
@@ -58,13 +57,13 @@ const openEffects = (pg: Sql, name: string) => pg`
 
 /** What its workers have still to do. Dead letters are given up already. */
 const unfinished = (pg: Sql, name: string) => pg`
-  select o.event_id from ${undone(pg, name)} and not exists (
+  select o.event_id from ${withoutReceipt(pg, name)} and not exists (
     select from (select subscriber from knockon.dead_letters where event_id = o.event_id offset 0) l
     where l.subscriber = ${name}
   )`;
 
 /**
- * Sees to what a retired subscriber has open: its workers finish it, it is given up for good, or it
+ * Handles what a retired subscriber has open: its workers finish it, it is given up for good, or it
  * becomes another's work. In the latter two cases workflows and operations leave it off first, so
  * that nobody waits for it. Their other subscribers go on. Receipts keep it from happening, should
  * a worker be at it.
@@ -72,7 +71,7 @@ const unfinished = (pg: Sql, name: string) => pg`
 export const retire: OperationHandler = {
   async count({ pg }, { input }) {
     const { subscriber, open } = input as unknown as RetireInput;
-    const effects = open === 'finish' ? unfinished(pg, subscriber) : openEffects(pg, subscriber);
+    const effects = open === 'finish' ? unfinished(pg, subscriber) : unclosedEffects(pg, subscriber);
     const [row] = await pg<
       { n: number }[]
     >`select count(distinct event_id)::int as n from (${effects}) o`;
@@ -155,12 +154,12 @@ async function letGo(
 }
 
 /** Those whose workflow is there: what is started later is let go later. */
-async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]> {
-  return await pg<Open[]>`
+async function startedOnes(pg: Sql, name: string, limit: number): Promise<UnclosedEffect[]> {
+  return await pg<UnclosedEffect[]>`
     select o.event_id, e.workspace_id, o.dispatches from (
       select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts',
         restarts)) as dispatches
-      from (${openEffects(pg, name)}) o group by event_id having bool_and(started_at is not null)
+      from (${unclosedEffects(pg, name)}) o group by event_id having bool_and(started_at is not null)
         order by event_id limit ${limit}
     ) o cross join lateral (select workspace_id from knockon.events where id = o.event_id limit 1) e
       order by o.event_id`;
@@ -169,22 +168,22 @@ async function startedOnes(pg: Sql, name: string, limit: number): Promise<Open[]
 /** What operations have under way for it, such as a replay, though it is done. */
 async function ofOperations(pg: Sql, name: string): Promise<DispatchRef[]> {
   return await pg<DispatchRef[]>`
-    select d.id, d.restarts from knockon.operation_dispatches jd cross join lateral (select *
-      from knockon.dispatches where id = jd.dispatch_id offset 0) d
-    where jd.ended_at is null and ${name} = any(d.subscribers)`;
+    select d.id, d.restarts from knockon.operation_dispatches od cross join lateral (select *
+      from knockon.dispatches where id = od.dispatch_id offset 0) d
+    where od.ended_at is null and ${name} = any(d.subscribers)`;
 }
 
 async function closeOrHandOver(
   deps: OperationDependencies,
   operation: OpenOperation,
-  found: Open[],
+  found: UnclosedEffect[],
 ): Promise<Step> {
   const { subscriber, open, to, reason } = operation.input as unknown as RetireInput;
   const ids = found.map(({ event_id }) => event_id);
-  const heir = open === 'hand_over' ? to : undefined;
-  const sent = heir ? await handOver(deps, operation, ids, heir) : 0;
-  const cause = heir ? `handed to ${heir}` : 'retired';
-  const why = [heir && cause, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
+  const successor = open === 'hand_over' ? to : undefined;
+  const sent = successor ? await handOver(deps, operation, ids, successor) : 0;
+  const cause = successor ? `handed to ${successor}` : 'retired';
+  const why = [successor && cause, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
   const given = found.map(({ event_id, workspace_id }) => ({
     event_id,
     workspace_id,
@@ -208,7 +207,7 @@ async function handOver(
   deps: OperationDependencies,
   { id }: OpenOperation,
   events: string[],
-  heir: string,
+  successor: string,
 ): Promise<number> {
   const claimed = await deps.pg.begin(async (tx) => {
     await waitForLock(tx, REDISPATCH_LOCK);
@@ -216,7 +215,7 @@ async function handOver(
       where id = any(${events}::uuid[]) order by id`;
     const pairs = await tx<Parameters<typeof redispatch>[2]>`
       select event_id, type, workspace_id, channel_id, subscriber, 'first' as purpose
-      from (${effectStatuses(tx, those, heir)}) p where standing = 'never' order by event_id`;
+      from (${effectStatuses(tx, those, successor)}) p where status = 'never' order by event_id`;
     return await redispatch(tx, id, pairs);
   });
   await startAll(deps, claimed);

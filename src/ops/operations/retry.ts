@@ -37,7 +37,7 @@ export const retry: OperationHandler = {
         from ${chosen(tx, operation.id, operation.input)}
           and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
         order by l.id limit ${limit} for update of l`;
-      // An event with several outside parties may have a letter for each.
+      // An event with several targets may have a letter for each.
       await resetCircuits(
         tx,
         rows.map((row) => row.event_id),

@@ -12,7 +12,7 @@ import { reset } from './reset.ts';
 import { retire } from './retire.ts';
 import { retry } from './retry.ts';
 
-const verbs: Record<OperationVerb, OperationHandler> = {
+const handlers: Record<OperationVerb, OperationHandler> = {
   retry,
   reset,
   replay,
@@ -24,7 +24,7 @@ const verbs: Record<OperationVerb, OperationHandler> = {
 /** Most that is begun at once; of a paced operation half of what a second may have. */
 const PAGE = 250;
 
-/** How long it is waited for what is under way, in ms: ever longer while nothing happens. */
+/** How long to wait for calls under way, in ms: ever longer while nothing happens. */
 const IDLE = { first: 25, longest: 1000 };
 
 /** How long an operation is left alone that others work on, in ms. */
@@ -51,13 +51,13 @@ export async function runOperation(
   forMs: number,
 ): Promise<OperationProgress | null> {
   const until = Date.now() + forMs;
-  const drive = new OperationRun(deps, signal);
+  const run = new OperationRun(deps, signal);
   for (;;) {
     const operation = await begin(deps.pg, id);
     if (!operation) return null;
-    if (operation.state !== 'running' || signal.aborted || Date.now() > until || drive.isResting)
-      return toProgress(operation, drive.waitMs);
-    await drive.step(operation);
+    if (operation.state !== 'running' || signal.aborted || Date.now() > until || run.isResting)
+      return toProgress(operation, run.waitMs);
+    await run.step(operation);
   }
 }
 
@@ -133,7 +133,7 @@ class OperationRun {
     const { per_second } = operation;
     const limit =
       per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
-    const { begun, pause, rest } = await verbs[operation.verb].step(this.#deps, operation, limit);
+    const { begun, pause, rest } = await handlers[operation.verb].step(this.#deps, operation, limit);
     if (pause) await this.#rest(300);
     if (rest) this.#leave();
     if (per_second !== null)
@@ -174,7 +174,7 @@ class OperationRun {
 }
 
 async function count(deps: OperationDependencies, operation: OpenOperation): Promise<void> {
-  const total = await verbs[operation.verb].count(deps, operation);
+  const total = await handlers[operation.verb].count(deps, operation);
   await deps.pg`update knockon.operations set total = ${total} where id = ${operation.id}`;
 }
 

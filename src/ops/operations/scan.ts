@@ -4,7 +4,7 @@ import { firstIdAt } from '../../outbox/retention.ts';
 import { type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
 
 /** Which events of the log; what is not there narrows nothing. Moments are RFC 3339. */
-export interface EventFilter {
+export interface LogRange {
   /** Up to this event, in the order of their ids. */
   upTo?: string | undefined;
   /** Emitted at that moment or later. */
@@ -34,7 +34,7 @@ const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
  */
 export function matching(
   pg: Queries,
-  { upTo = LAST, from, to, channel_id, key, type, message_id, workspace_id }: EventFilter,
+  { upTo = LAST, from, to, channel_id, key, type, message_id, workspace_id }: LogRange,
   after = FIRST,
   limit?: number,
 ) {
@@ -56,8 +56,8 @@ export function matching(
     order by id ${limit === undefined ? pg`` : pg`limit ${limit}`}`;
 }
 
-/** A stretch of the log with how each event stands with each subscriber that takes it. */
-export interface Stretch {
+/** Events of the log, with how each stands with each subscriber that takes it. */
+export interface ScannedEvents {
   pairs: EventEffect[];
   /** The last event that was looked at. */
   last: string | null;
@@ -68,19 +68,19 @@ export interface Stretch {
 /** Reads on in the log after an event. */
 export async function scan(
   tx: TransactionSql,
-  filter: EventFilter,
+  filter: LogRange,
   {
     subscriber,
     after,
     limit,
   }: { subscriber: string | null; after: string | undefined; limit: number },
-): Promise<Stretch> {
+): Promise<ScannedEvents> {
   const [row] = await tx<{ pairs: EventEffect[] | null; last: string | null; looked_at: number }[]>`
-    with stretch as materialized (${matching(tx, filter, after, limit)})
+    with scanned as materialized (${matching(tx, filter, after, limit)})
     select (select jsonb_agg(p order by p.event_id, p.subscriber)
-      from (${effectStatuses(tx, tx`select * from stretch`, subscriber)}) p) as pairs,
-      (select id from stretch order by id desc limit 1) as last,
-      (select count(*) from stretch)::int as looked_at`;
+      from (${effectStatuses(tx, tx`select * from scanned`, subscriber)}) p) as pairs,
+      (select id from scanned order by id desc limit 1) as last,
+      (select count(*) from scanned)::int as looked_at`;
   return {
     pairs: row?.pairs ?? [],
     last: row?.last ?? null,
@@ -89,7 +89,7 @@ export async function scan(
 }
 
 /** The place of a scan, as an operation keeps it. */
-export const placeOf = (cursor: Record<string, unknown> | null) => ({
+export const readCursor = (cursor: Record<string, unknown> | null) => ({
   after: typeof cursor?.after === 'string' ? cursor.after : undefined,
   upTo: typeof cursor?.upTo === 'string' ? cursor.upTo : undefined,
   /** From where to look once more at the end, because something could not be told yet. */

@@ -29,7 +29,7 @@ export function refusedCron(cron: string): string | undefined {
     parseCron(cron, new Date()).next();
     return undefined;
   } catch {
-    return 'is no cron that ever runs: its months do not have such a day';
+    return 'never runs: none of its months has such a day';
   }
 }
 

@@ -19,7 +19,7 @@ export interface EventEffect {
   subscriber: string;
   /** Whether it may be done again. */
   again: 'freely' | 'asked' | 'never';
-  standing: EffectStatus;
+  status: EffectStatus;
 }
 
 /**
@@ -28,14 +28,13 @@ export interface EventEffect {
  * tables would compare each letter with each of the dispatches.
  */
 export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
-  select (select state from knockon.operations where id = jd.operation_id) in ('running', 'paused')
-  from knockon.operation_dispatches jd where jd.dispatch_id = l.retried_by and jd.ended_at is null
+  select (select state from knockon.operations where id = od.operation_id) in ('running', 'paused')
+  from knockon.operation_dispatches od where od.dispatch_id = l.retried_by and od.ended_at is null
     limit 1), false))`;
 
 /**
  * Some events, once for each subscriber that takes them and is not retired, with how they stand.
- * Several subscribers' places in an event's history are in its first dispatch; what somebody has
- * asked for later is in `dispatch_events`.
+ * The first dispatch is in `outbox`. Retries, replays and backfills are in `dispatch_events`.
  *
  * @param events rows of `events`, or some of its columns: id, type, workspace_id, channel_id,
  * timestamp
@@ -57,7 +56,7 @@ export function effectStatuses(
         when o.dispatch_id is null or o.unchecked is false then 'waiting'
         when s.name = any(d.subscribers) then 'in_flight'
         else 'never'
-      end as standing
+      end as status
     from (${events}) e
     join knockon.subscribers s on s.event_types && knockon.wanted_as(e.type)
       and s.retired_at is null and (${subscriber}::text is null or s.name = ${subscriber})

@@ -11,7 +11,7 @@ const kept = [
   { every: 600, forMs: 7 * 24 * 3_600_000 },
 ] as const;
 
-/** How often it is looked, in ms. */
+/** How often to take a sample, in ms. */
 export const LOOK_EVERY = kept[0].every * 1000;
 
 /**
@@ -86,7 +86,7 @@ export interface SubscriberHistory {
   dead_letters: (number | null)[];
 }
 
-/** How everything was. */
+/** The past figures of all subscribers. */
 export interface History {
   /** For how many seconds a point stands. */
   every_seconds: number;

@@ -75,7 +75,7 @@ export async function listSubscribers(
   );
 }
 
-/** Of those that operators steer. */
+/** Of those that have a control. */
 async function readStates({ pg }: Database): Promise<Map<string, SubscriberState['state']>> {
   return new Map((await readControls(pg)).map((control) => [control.subscriber, stateOf(control)]));
 }

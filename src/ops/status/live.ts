@@ -5,13 +5,13 @@ import type { Sample } from './sample.ts';
 import { Sampler } from './sampler.ts';
 
 /**
- * What a viewer is told: how everything is, why that can't be found out just now, or that this
- * process stops.
+ * What a viewer is told: the figures of all subscribers, why these can't be found out just now, or
+ * that this process stops.
  */
 export type Told = { sample: Sample } | { trouble: string } | { end: true };
 export type Viewer = (told: Told) => void;
 
-/** How often it is looked, in ms. */
+/** How often to take a sample, in ms. */
 const EVERY = 2000;
 /** Looking has at most this part of the time, so that a large backlog is looked at less often. */
 const SHARE = 0.1;
@@ -28,7 +28,7 @@ export interface LiveOptions {
 }
 
 /**
- * How everything is, every two seconds: looked at once however many viewers there are, and not at
+ * The figures of all subscribers, every two seconds: looked at once however many viewers there are, and not at
  * all where there is none.
  */
 export class Live {
@@ -80,7 +80,7 @@ export class Live {
     this.#looking = true;
     const began = performance.now();
     await this.#sample().catch((error: unknown) => {
-      this.#options.log.warn({ reason: safeReason(error) }, 'could not look at how everything is');
+      this.#options.log.warn({ reason: safeReason(error) }, 'could not read the figures of all subscribers');
       this.#tell({ trouble: 'The database does not answer.' });
     });
     this.#looking = false;

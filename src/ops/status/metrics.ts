@@ -132,7 +132,7 @@ export async function readSubscriberBacklogs(pg: Sql): Promise<SubscriberBacklog
   });
 }
 
-const standings: SubscriberGauge<SubscriberBacklog>[] = [
+const backlogGauges: SubscriberGauge<SubscriberBacklog>[] = [
   {
     name: 'knockon_untried_age_seconds',
     help:
@@ -175,5 +175,5 @@ export function registerBacklogMetrics(
   registry: Registry,
   read: () => Promise<SubscriberBacklog[]>,
 ): void {
-  registerBySubscriber(registry, standings, () => soon(read()).catch(() => []));
+  registerBySubscriber(registry, backlogGauges, () => soon(read()).catch(() => []));
 }

@@ -19,7 +19,7 @@ export interface SubscriberSample {
   dead_letters: number;
 }
 
-/** How everything is at a moment. */
+/** The figures of all subscribers at a moment. */
 export interface Sample {
   at: string;
   messages_per_second: number;
@@ -79,8 +79,8 @@ const readMessages = (pg: Sql) => pg<{ n: number }[]>`
     where id >= knockon.uuid_at(now() - ${MESSAGES_OVER} * interval '1 s')`;
 
 /**
- * Reads how everything is. Postgres alone is asked, so that it is told while the transport is away.
- * @param since rates are since then
+ * Reads the figures of all subscribers. Postgres alone is asked, so that they are told while the
+ * transport is away. @param since rates are since then
  */
 export async function readSample(
   pg: Sql,
@@ -90,7 +90,7 @@ export async function readSample(
   const rows = await readSubscribers(pg);
   const names = rows.map(({ name }) => name);
   const [[messages], undispatched] = [await readMessages(pg), await oldestUndispatched(pg)];
-  const [backlogs, rates, beats] = [
+  const [backlogs, rates, workers] = [
     await readBacklogs(pg, names),
     await readRates(pg),
     await readWorkers(pg),
@@ -102,11 +102,11 @@ export async function readSample(
     subscribers: rows.map(({ name, dead_letters, ...control }) => {
       const { backlog = 0, age = 0 } = backlogs.get(name) ?? {};
       const { rate = 0, error_rate = 0 } = rates.get(name) ?? {};
-      const workers = beats.filter(({ alive, effects }) => alive && effects[name]).length;
+      const hosts = workers.filter(({ alive, effects }) => alive && effects[name]).length;
       const counted = {
         backlog,
         backlog_age_seconds: Math.max(0, age ?? 0),
-        workers,
+        workers: hosts,
         dead_letters,
       };
       return {

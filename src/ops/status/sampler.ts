@@ -4,7 +4,7 @@ import { momentAgo, readSample, readTotals, type Sample, type Totals } from './s
 /** Totals are counted from one moment for that long, in ms. */
 const COUNTED = 30 * 60_000;
 
-/** Looks at how everything is, again and again: what was done between two looks makes the rates. */
+/** Reads the figures of all subscribers, again and again. What was done in between makes the rates. */
 export class Sampler {
   readonly #pg: Sql;
   readonly #windowMs: number;

@@ -4,13 +4,13 @@ import type { Registration, SubscriberHost } from '../../outbox/subscribers.ts';
 import type { Poller, QueueState } from '../../transport/queues.ts';
 import {
   type Control,
-  type Steering,
+  type ControlContext,
   type SubscriberCondition,
   stateOf,
 } from '../controls/controls.ts';
 import type { OpenWay } from '../controls/open-ways.ts';
 import type { WorkspaceLimitValues } from '../controls/workspace-limit.ts';
-import { type Beat, markIn, readRates, readWorkers } from './workers.ts';
+import { type WorkerPresence, fingerprintIn, readRates, readWorkers } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
 export interface WorkerState {
@@ -30,7 +30,7 @@ export interface Retirement {
   open: OpenWay;
   /** Whose work what was open is instead. */
   handed_to: string | null;
-  /** The operation that sees to what was open. */
+  /** The operation that handles what was open. */
   operation_id: string;
 }
 
@@ -66,7 +66,7 @@ export interface SubscriberStatus {
   host: SubscriberHost;
   state: SubscriberCondition;
   /** How it is doing, whatever operators want of it. */
-  health: Health;
+  health: SubscriberHealth;
   /**
    * Events that are for it and that it has neither done nor given up; without those that wait for
    * their own time.
@@ -115,12 +115,12 @@ export interface PerWorkspace extends WorkspaceLimitValues {
  * `down`: no worker takes its calls; of a retired subscriber none need. `failing`: half of what is
  * tried fails, or more. `degraded`: a part of it that is worth a look.
  */
-export type Health = 'ok' | 'degraded' | 'failing' | 'down';
+export type SubscriberHealth = 'ok' | 'degraded' | 'failing' | 'down';
 
 /** From which part of tries that fail on a subscriber is failing, and from which it is degraded. */
 const [FAILING, DEGRADED] = [0.5, 0.05];
 
-function healthOf(workers: number, errorRate: number, row: Row): Health {
+function healthOf(workers: number, errorRate: number, row: Row): SubscriberHealth {
   if (workers === 0 && row.retired_at === null) return 'down';
   if (errorRate >= FAILING || row.failing_since !== null) return 'failing';
   return errorRate >= DEGRADED ? 'degraded' : 'ok';
@@ -170,7 +170,7 @@ interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredR
   description: string;
   event_types: string[];
   host: SubscriberHost;
-  /** Of a worker that does not say what it runs: a call of before the pause is over by now. */
+  /** Of a worker that does not say what it runs: calls that began before the pause have timed out by now. */
   calls_have_ended: boolean | null;
 }
 
@@ -278,12 +278,12 @@ const readRows = (pg: Sql, name?: string) => pg<Row[]>`
  * told while Temporal is away.
  */
 export async function subscriberStatuses(
-  { database: { pg }, queues }: Steering,
+  { database: { pg }, queues }: ControlContext,
   name?: string,
 ): Promise<SubscriberStatus[]> {
   const rows = await readRows(pg, name);
   const names = rows.map((row) => row.name);
-  const [backlogs, rates, beats, now, states] = await Promise.all([
+  const [backlogs, rates, workers, now, states] = await Promise.all([
     readBacklogs(pg, names),
     readRates(pg),
     readWorkers(pg),
@@ -293,7 +293,7 @@ export async function subscriberStatuses(
   return rows.map((row, i) => {
     const state = states[i] ?? null;
     const pollers = (state?.pollers ?? []).filter((poller) => isFresh(poller, now));
-    const processes = workersOf(row, beats, pollers);
+    const processes = workersOf(row, workers, pollers);
     const backlog = backlogs.get(row.name);
     const { rate = 0, error_rate = 0 } = rates.get(row.name) ?? {};
     return {
@@ -313,16 +313,16 @@ export async function subscriberStatuses(
       workers: processes.length,
       versions: [...new Set(processes.flatMap(({ version }) => version ?? []))].sort(),
       processes,
-      ...steeredAs(row, state, queues.steeredBy),
+      ...controlOf(row, state, queues.enforcedBy),
       per_workspace: row.per_workspace,
       http: httpOf(row),
       retired: retirementOf(row),
-      drained: row.paused_at !== null && isDrained(row, row.paused_at, beats),
+      drained: row.paused_at !== null && isDrained(row, row.paused_at, workers),
     };
   });
 }
 
-function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'workers') {
+function controlOf(row: Row, state: QueueState | null, enforcedBy: 'server' | 'workers') {
   const { paused_at, paused_by, pause_reason, paused_until, per_second } = row;
   const until = paused_until?.toISOString() ?? null;
   const wanted = paused_at
@@ -336,7 +336,7 @@ function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'wo
       at: paused_at.toISOString(),
       until,
     },
-    applied: steeredBy === 'workers' || (state !== null && wanted),
+    applied: enforcedBy === 'workers' || (state !== null && wanted),
   };
 }
 
@@ -344,13 +344,13 @@ function steeredAs(row: Row, state: QueueState | null, steeredBy: 'server' | 'wo
  * Ours say so in Postgres, until they say good-bye; those in other languages are known by their
  * asking the queue.
  */
-function workersOf({ name, task_queue }: Row, beats: Beat[], pollers: Poller[]): WorkerState[] {
-  const known = new Set(beats.map(({ identity }) => identity));
-  const ours = beats.flatMap(({ alive, effects: { [name]: hosted }, ...beat }) =>
-    alive && hosted && (hosted.queue ?? task_queue) === task_queue ? [{ ...beat, ...hosted }] : [],
+function workersOf({ name, task_queue }: Row, workers: WorkerPresence[], pollers: Poller[]): WorkerState[] {
+  const known = new Set(workers.map(({ identity }) => identity));
+  const ours = workers.flatMap(({ alive, effects: { [name]: hosted }, ...worker }) =>
+    alive && hosted && (hosted.queue ?? task_queue) === task_queue ? [{ ...worker, ...hosted }] : [],
   );
   const others = pollers.filter(
-    ({ identity }) => !known.has(identity) && markIn(identity) === null,
+    ({ identity }) => !known.has(identity) && fingerprintIn(identity) === null,
   );
   return [
     ...ours.map(({ identity, version, seen_at, concurrency, running }) => ({
@@ -387,9 +387,9 @@ const PAUSE_HOLDS = 5000;
  * Every worker has been seen since, a moment after the pause, and is at no call. Those in other
  * languages say nothing: their calls have ended once the time limit of one is over.
  */
-function isDrained({ name, host, calls_have_ended }: Row, pausedAt: Date, beats: Beat[]): boolean {
+function isDrained({ name, host, calls_have_ended }: Row, pausedAt: Date, workers: WorkerPresence[]): boolean {
   if (host === 'worker') return calls_have_ended === true;
-  const hosts = beats.filter(({ alive, effects }) => alive && effects[name]);
+  const hosts = workers.filter(({ alive, effects }) => alive && effects[name]);
   return hosts.every(
     ({ seen_at, effects }) =>
       seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0,

@@ -14,7 +14,7 @@ import { inAll, type ScheduledCount, scheduledByType } from '../inspect/schedule
 export interface Balance {
   /** True where nothing is missing. */
   balanced: boolean;
-  /** The books of each subscriber, since the beginning. */
+  /** The ledger of each subscriber, since the beginning. */
   subscribers: Account[];
   /** What is missing, the oldest of it first, {@link SHOWN} at most. */
   missing: MissingEffect[];
@@ -43,8 +43,8 @@ export interface VerifyOptions {
 const SHOWN = 100;
 
 /**
- * Holds what was promised against what has happened: `expected − done − dead − in flight −
- * missing = 0`, and nothing is missing.
+ * Counts every effect and checks that what was expected is done, dead or open: `expected − done −
+ * dead − in flight − missing = 0`. Where nothing is missing the ledger is balanced.
  */
 export async function verifyLedger(
   pg: Sql,

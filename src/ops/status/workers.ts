@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import { errorCode } from '../../db/errors.ts';
 
 /** A worker process, as it has last said of itself. */
-export interface Beat {
+export interface WorkerPresence {
   identity: string;
   kind: 'effects' | 'workflows';
   version: string;
@@ -21,38 +21,40 @@ export interface Beat {
 /**
  * Eight digits that tell this database from every other, copies of it included. Workers bear them
  * in their names, so that strangers are known on a queue that is shared.
+ *
+ * @throws where Postgres is away, or the table is empty
  */
-export async function readMark(pg: Sql): Promise<string> {
-  const mark = async (cluster: ReturnType<Sql>) => {
-    const [row] = await pg<{ mark: string }[]>`
+export async function readFingerprint(pg: Sql): Promise<string> {
+  const fingerprint = async (cluster: ReturnType<Sql>) => {
+    const [row] = await pg<{ fingerprint: string }[]>`
       select left(md5(concat_ws(' ', id, ${cluster}, (select oid from pg_database
-        where datname = current_database()))), 8) as mark from knockon.deployment`;
+        where datname = current_database()))), 8) as fingerprint from knockon.deployment`;
     if (!row)
       throw new Error(
         'The table `deployment` is empty: run `insert into deployment default values`.',
       );
-    return row.mark;
+    return row.fingerprint;
   };
-  return await mark(pg`(select system_identifier from pg_control_system())`).catch((error) => {
+  return await fingerprint(pg`(select system_identifier from pg_control_system())`).catch((error) => {
     // Not every role may ask for it.
-    if (errorCode(error) === '42501') return mark(pg`''`);
+    if (errorCode(error) === '42501') return fingerprint(pg`''`);
     throw error;
   });
 }
 
 /**
- * The mark in an identity of a worker of ours, or of another deployment; null: it is another
+ * The fingerprint in an identity of a worker of ours, or of another deployment; null: it is another
  * program.
  */
-export const markIn = (identity: string): string | null =>
+export const fingerprintIn = (identity: string): string | null =>
   /^\d+@.+\.([0-9a-f]{8})\/(?:effects|workflows)$/.exec(identity)?.[1] ?? null;
 
 /**
  * Worker processes of the last day; one that is stopped takes itself off, one that is killed is not
  * alive.
  */
-export async function readWorkers(pg: Sql): Promise<Beat[]> {
-  return await pg<Beat[]>`
+export async function readWorkers(pg: Sql): Promise<WorkerPresence[]> {
+  return await pg<WorkerPresence[]>`
     select identity, kind, version, host, pid, effects, started_at, seen_at, clock_ahead_ms,
       seen_at > now() - interval '30 seconds' as alive
     from knockon.workers where seen_at > now() - interval '1 day' order by identity`;

@@ -11,7 +11,7 @@ export const CONTROLS_CHANNEL = 'knockon_controls';
  */
 export function pgBossQueues(pg: Sql): Queues {
   return {
-    steeredBy: 'workers',
+    enforcedBy: 'workers',
     async describe(taskQueue) {
       const backlog = await jobBacklog(pg, taskQueue);
       return {

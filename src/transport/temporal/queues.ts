@@ -17,7 +17,7 @@ const PATIENCE = 2000;
  */
 export function temporalQueues(client: Client, { workflowQueue } = namingOf(undefined)): Queues {
   return {
-    steeredBy: 'server',
+    enforcedBy: 'server',
     workflowQueue,
     describe: (taskQueue) =>
       soon(

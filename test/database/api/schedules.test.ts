@@ -207,7 +207,7 @@ describe('a schedule', () => {
     await ops('PUT', '/often', given({ cron: '* * * * *' }));
     const at = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
     const wrong: [object, string, string][] = [
-      [{ from: at(-1), to: at(1) }, 'to', 'after now'],
+      [{ from: at(-1), to: at(1) }, 'to', 'in the future'],
       [{ from: at(-1), to: at(-2) }, 'from', 'must not be after'],
       [{ from: at(-24 * 91) }, 'from', '90 days'],
       [{ from: at(-24) }, 'to', 'more than 500 runs'],

@@ -55,7 +55,7 @@ const away = async () => {
   throw new Error('the transport is away');
 };
 const noQueues: ApiDependencies['queues'] = {
-  steeredBy: 'server',
+  enforcedBy: 'server',
   describe: away,
   setRate: away,
   server: async () => null,

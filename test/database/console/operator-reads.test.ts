@@ -375,7 +375,7 @@ it('workers of a subscriber that take calls from another queue than its own are 
     await pg`insert into knockon.workers ${pg({ ...beat, effects: pg.json(hosts(queue)) as never })}`;
     const { health, workers } = await look('subscribers/search');
     const queues = {
-      steeredBy: 'workers',
+      enforcedBy: 'workers',
       describe: async () => ({ pollers: [], calls: 0, age_seconds: 0, rate: null }),
     };
     const [finding] = await checkWorkers({ database: api.database, queues } as never);

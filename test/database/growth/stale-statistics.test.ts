@@ -117,7 +117,7 @@ describe.each<[Statistics, Plans]>([
       adminKey: OPERATOR,
       temporalUi: null,
       queues: {
-        steeredBy: 'server',
+        enforcedBy: 'server',
         describe: async () => ({ pollers: [] }),
         setRate: async () => {},
         server: async () => null,

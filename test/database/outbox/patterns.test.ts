@@ -53,8 +53,8 @@ describe('a pattern of event types', () => {
     for (const type of ['invoice.paid', 'invoice.voided', 'invoice_line.added'])
       await pg`select knockon.emit(${type}, ${workspaceId}::uuid, '{"amount": 1}')`;
     const noQueues = { describe: () => Promise.reject(new Error('none')) };
-    const steering = { database: test.database, queues: noQueues } as never;
-    const backlogs = (await subscriberStatuses(steering)).map((s) => [s.name, s.backlog]);
+    const context = { database: test.database, queues: noQueues } as never;
+    const backlogs = (await subscriberStatuses(context)).map((s) => [s.name, s.backlog]);
     expect(backlogs).toEqual([
       ['all', 3],
       ['invoices', 2],
@@ -83,7 +83,7 @@ describe('a pattern of event types', () => {
         retire(tx, { name, by: 'tests', open: 'hand_over', to }, null),
       );
     await expect(handOver('invoices', 'paid')).rejects.toThrow('paid does not take invoice.*');
-    await expect(handOver('all', 'invoices')).rejects.toThrow('where its work has all');
+    await expect(handOver('all', 'invoices')).rejects.toThrow('the retired subscriber takes all');
     expect(await handOver('paid', 'invoices')).toMatchObject({ verb: 'retire' });
   });
 });

@@ -15,7 +15,7 @@ afterAll(() => protocol.test.close());
 afterEach(() => vi.useRealTimers());
 
 const queues: Queues = {
-  steeredBy: 'server',
+  enforcedBy: 'server',
   describe: async () => ({
     calls: 0,
     age_seconds: 0,

@@ -123,7 +123,7 @@ test('refuses what is no cron of five fields, and says why', () => {
     expect(refusedCron(cron)).toContain('is no field of a cron');
   }
   for (const cron of ['0 0 30 2 *', '0 0 31 4,6 *'])
-    expect(refusedCron(cron)).toBe('is no cron that ever runs: its months do not have such a day');
+    expect(refusedCron(cron)).toBe('never runs: none of its months has such a day');
 });
 
 test('refuses a field whose values do not exist, and says which do', () => {

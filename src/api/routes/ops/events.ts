@@ -77,7 +77,7 @@ const inspectedEffect = effectSchema
           waiting_until: timestamp.nullable(),
         }),
       )
-      .openapi({ description: 'What is open, one an outside party.' }),
+      .openapi({ description: 'What is open, one for each target.' }),
     letters: z.array(
       z.object({
         id: uuid,

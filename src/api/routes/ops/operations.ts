@@ -91,13 +91,13 @@ export async function beginAs(
   check?: () => Promise<unknown>,
 ) {
   const made = await once(c, deps, given, make, check);
-  // Where the transport is away, a relay begins it later.
+  // Where the transport is away, a process with a dispatcher begins it later.
   await deps.driver
     ?.start(made)
     .catch((err) =>
       deps.log.warn(
         { ...requestOf(c), err, operation: made.id },
-        'could not start an operation; a relay will',
+        'could not start an operation; a process with a dispatcher will',
       ),
     );
   return c.json(made, 202);
