@@ -1,5 +1,6 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm';
 import { closest, distance } from 'fastest-levenshtein';
+import type { Sql } from 'postgres';
 import type { Database } from '../db/client.ts';
 import { channels, messages } from '../db/schema/messages.ts';
 import { endpoints } from '../db/schema/webhooks.ts';
@@ -63,6 +64,24 @@ export function didYouMean(wanted: string, names: string[]): string {
   const near = closest(wanted, names);
   const most = Math.max(2, Math.floor(wanted.length / 3));
   return distance(wanted, near) <= most ? `; did you mean ${near}?` : '.';
+}
+
+/** What operations need to know of a subscriber. */
+export interface KnownSubscriber {
+  name: string;
+  again: 'freely' | 'asked' | 'never';
+  ordering: 'none' | 'key' | 'exclusive';
+  /** Most events a call. */
+  batch: number;
+}
+
+/** @returns undefined where nobody of that name has registered, or it is retired */
+export async function findSubscriber(pg: Sql, name: string): Promise<KnownSubscriber | undefined> {
+  const [row] = await pg<
+    KnownSubscriber[]
+  >`select name, again, ordering, batch from knockon.subscribers where name = ${name}
+    and retired_at is null`;
+  return row;
 }
 
 /**

@@ -86,7 +86,7 @@ export interface EffectCall {
  * A heartbeat's details. Should the worker die of a suspected call that has not said that it is
  * begun, that one is not to blame.
  */
-export type WorkerPresence = 'begun' | 'not begun';
+export type Beat = 'begun' | 'not begun';
 
 /**
  * What an effect answers for an event that is not done. `target` names one of several outside

@@ -5,7 +5,7 @@ import type { Effect } from '../activities/runtime/effect.ts';
 import { deferredAnswer } from '../activities/runtime/outage.ts';
 import { answer, type CallOptions } from '../activities/runtime/run-effect.ts';
 import type { Database } from '../db/client.ts';
-import type { WorkerPresence } from '../transport/dispatch.ts';
+import type { Beat } from '../transport/dispatch.ts';
 import { takeRateSlot } from '../transport/pg-boss/rate-limit.ts';
 import type { Quarantine } from '../transport/quarantine.ts';
 import type { EffectSlot } from './http-subscribers.ts';
@@ -28,7 +28,7 @@ export const effectActivity =
 
 /** Says every few seconds that the call is under way. */
 export const heartbeats: Middleware = (next) => async (call) => {
-  const heart = setInterval(() => Context.current().heartbeat('begun' satisfies WorkerPresence), HEARTBEAT);
+  const heart = setInterval(() => Context.current().heartbeat('begun' satisfies Beat), HEARTBEAT);
   try {
     return await next(call);
   } finally {
@@ -37,7 +37,7 @@ export const heartbeats: Middleware = (next) => async (call) => {
 };
 
 /** Tells the server of the current call before anything else happens. */
-export type TellBeat = (beat: WorkerPresence) => Promise<void>;
+export type TellBeat = (beat: Beat) => Promise<void>;
 
 /**
  * Makes suspect calls one at a time, and defers the others. The server hears when one begins, so

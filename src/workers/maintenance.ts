@@ -120,7 +120,5 @@ export function startControls(
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.pg);
   };
-  started.add(repeat('apply controls', CONTROLS, pass, log, 5), (loop) =>
-    loop.stop(),
-  );
+  started.add(repeat('apply controls', CONTROLS, pass, log, 5), (loop) => loop.stop());
 }

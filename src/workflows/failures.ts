@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
-import type { WorkerPresence } from '../transport/dispatch.ts';
+import type { Beat } from '../transport/dispatch.ts';
 import { FAILURE } from '../transport/retry/failure.ts';
 import { type Failure, type PendingCall, TIMED_OUT } from '../transport/retry/next-steps.ts';
 import { MALFORMED } from './checked-answer.ts';
@@ -33,8 +33,8 @@ export function hasWorkerDied(error: unknown, once = false): boolean {
 }
 
 /** The last heartbeat of a call whose worker died. */
-const lastBeat = (cause: unknown): WorkerPresence | undefined =>
-  cause instanceof TimeoutFailure ? (cause.lastHeartbeatDetails as WorkerPresence | undefined) : undefined;
+const lastBeat = (cause: unknown): Beat | undefined =>
+  cause instanceof TimeoutFailure ? (cause.lastHeartbeatDetails as Beat | undefined) : undefined;
 
 /** A short cause that groups alike failures, and a sentence. */
 function explain(error: unknown): { cause: string; reason: string } {

@@ -4,10 +4,10 @@ import type { Database } from '../../db/client.ts';
 import { deliveries } from '../../db/schema/webhooks.ts';
 import { isBefore } from '../../db/statements.ts';
 import {
+  attemptsOf,
   type DeliveryAttempt,
   deliveryState,
   isInState,
-  attemptsOf,
 } from '../../ops/inspect/deliveries.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';

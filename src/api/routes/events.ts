@@ -4,7 +4,7 @@ import { shownEvents as events } from '../../db/schema/events.ts';
 import { findSequence } from '../../db/sequences.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import { type EventTiming, timingOf } from '../../events/timing.ts';
-import { cancelEvent } from '../../ops/controls/cancel-event.ts';
+import { cancelEvent } from '../../ops/scheduled-events.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { seq, text, timestamp, typeName, uuid } from '../fields.ts';
 import { findChannel, whichOf } from '../find.ts';

@@ -1,4 +1,4 @@
-import { counted } from '../../ops/operations/counted.ts';
+import { counted } from '../../ops/wording.ts';
 import type { Note } from '../chat-log/calendar.ts';
 import { SKIP_REASONS, type SkipReason, type SystemKind } from '../chat-log/message.ts';
 import type { Format } from '../chat-log/read.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { counted } from '../../ops/wording.ts';
 import { parseDuration } from '../../text/duration.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';

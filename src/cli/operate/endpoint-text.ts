@@ -1,5 +1,5 @@
 import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/endpoints.ts';
-import { counted } from '../../ops/operations/counted.ts';
+import { counted } from '../../ops/wording.ts';
 import { duration, styled, type Terminal } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
 import { oneLine } from '../terminal/visible.ts';

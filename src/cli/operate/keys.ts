@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { KeyEntry } from '../../ops/access/keys.ts';
-import { counted } from '../../ops/operations/counted.ts';
+import { counted } from '../../ops/wording.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idsFrom } from '../terminal/arguments.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { PerWorkspace, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { counted } from '../../ops/wording.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { type OpsOptions, operates } from './ops.ts';

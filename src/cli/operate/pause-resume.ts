@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { counted } from '../../ops/wording.ts';
 import { parseDuration } from '../../text/duration.ts';
 import { momentAt, momentIn } from '../terminal/arguments.ts';
 import { CommandError, EXIT, warn } from '../terminal/output.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { ReplayPlan } from '../../ops/operations/replay.ts';
+import { counted } from '../../ops/wording.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { idFrom, parsePastTime } from '../terminal/arguments.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal/output.ts';

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { type OpenWay, openWays } from '../../ops/controls/open-ways.ts';
-import { counted } from '../../ops/operations/counted.ts';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { counted } from '../../ops/wording.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { follow } from '../trace/follow.ts';
 import { addYes, confirm, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';

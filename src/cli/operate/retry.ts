@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
+import { counted } from '../../ops/wording.ts';
 import { idsFrom } from '../terminal/arguments.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { begin } from '../trace/follow.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ListedEvent } from '../../ops/inspect/events.ts';
-import type { ScheduledCount, ScheduledOfType } from '../../ops/inspect/scheduled.ts';
-import { counted } from '../../ops/operations/counted.ts';
+import type { ScheduledCount, ScheduledOfType } from '../../ops/scheduled-events.ts';
+import { counted } from '../../ops/wording.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { table } from '../terminal/table.ts';

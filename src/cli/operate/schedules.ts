@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { ScheduleInFull, ScheduleRun, ScheduleView } from '../../ops/schedules/list.ts';
 import type { Run } from '../../ops/schedules/runs.ts';
+import { counted } from '../../ops/wording.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { parsePastTime } from '../terminal/arguments.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { howToStart } from '../../ops/status/how-to-start.ts';
 import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import { howToStart } from '../../ops/wording.ts';
 import { type Api, ApiProblem, collect, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';
 import type { ApiOptions } from '../api/options.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { counted } from '../../ops/operations/counted.ts';
 import type { Balance } from '../../ops/status/verify.ts';
+import { counted } from '../../ops/wording.ts';
 import type { TemporalServer } from '../../transport/temporal/transport.ts';
 import {
   CommandError,

@@ -1,5 +1,5 @@
 import type { DeliveryAttempt } from '../../ops/inspect/deliveries.ts';
-import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
+import type { InspectedEvent } from '../../ops/inspect/inspect-event.ts';
 import { counted } from '../format.ts';
 import { to } from '../location.ts';
 import { State, When } from '../parts/text.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
+import type { InspectedEvent } from '../../ops/inspect/inspect-event.ts';
 import { moment, since, span } from '../format.ts';
 import { to } from '../location.ts';
 import { Id, Name, Workflow } from '../parts/text.tsx';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ListedEvent } from '../../ops/inspect/events.ts';
-import type { InspectedEvent } from '../../ops/inspect/inspect.ts';
+import type { InspectedEvent } from '../../ops/inspect/inspect-event.ts';
 import { CallError, call } from '../calls.ts';
 import { go, to } from '../location.ts';
 import { Field, written } from '../parts/fields.tsx';

@@ -87,7 +87,8 @@ export async function reinstate(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await holdSubscriber(tx, name);
-    if (await clearRetirement(tx, name)) await recordAction(tx, { by, verb: 'reinstate', subject: name });
+    if (await clearRetirement(tx, name))
+      await recordAction(tx, { by, verb: 'reinstate', subject: name });
   });
 }
 

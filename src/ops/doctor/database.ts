@@ -5,7 +5,7 @@ import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { databaseTime } from '../../db/time.ts';
 import { safeReason } from '../../safe-error.ts';
-import { counted } from '../operations/counted.ts';
+import { counted } from '../wording.ts';
 import { type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 export async function checkDatabase({ database: { pg } }: DoctorContext): Promise<Finding[]> {

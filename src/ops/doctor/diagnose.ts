@@ -1,6 +1,6 @@
 import { safeReason } from '../../safe-error.ts';
 import { checkClock, checkDatabase, checkDisk, checkMigrations, checkWrites } from './database.ts';
-import type { DoctorContext, Finding } from './finding.ts';
+import { type DoctorContext, type Finding, fail } from './finding.ts';
 import {
   checkBacklogs,
   checkDeadLetters,
@@ -9,7 +9,6 @@ import {
   checkSchedules,
   checkUndispatched,
 } from './progress.ts';
-import { checkProxies } from './proxies.ts';
 import {
   checkClocks,
   checkPaused,
@@ -85,4 +84,20 @@ async function runCheck(
       },
     ];
   }
+}
+
+/** Says nothing where nobody has forwarded anything: then there is no proxy, or it is named. */
+export async function checkProxies({ unnamedProxy }: DoctorContext): Promise<Finding[]> {
+  const address = unnamedProxy?.() ?? null;
+  if (address === null) return [];
+  const proxy = `a proxy at ${address}`;
+  const detail = `requests come through ${proxy}, which KNOCKON_TRUSTED_PROXIES does not name`;
+  return [
+    fail(
+      'proxies',
+      detail,
+      "Name it there as a CIDR: until then all who come through it have one address' quota of " +
+        'failed keys.',
+    ),
+  ];
 }

@@ -1,7 +1,7 @@
 import { oldestUndispatched } from '../../outbox/ledger.ts';
-import { counted } from '../operations/counted.ts';
 import { subscriberStatuses } from '../status/subscriber-status.ts';
 import { verifyLedger } from '../status/verify.ts';
+import { counted } from '../wording.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 export async function checkUndispatched({

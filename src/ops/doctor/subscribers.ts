@@ -1,10 +1,14 @@
 import pMap from 'p-map';
 import { databaseTime } from '../../db/time.ts';
 import { stalePauses } from '../controls/stale-pauses.ts';
-import { counted } from '../operations/counted.ts';
-import { howToStart } from '../status/how-to-start.ts';
 import { isFresh, type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
-import { type WorkerPresence, fingerprintIn, readFingerprint, readWorkers } from '../status/workers.ts';
+import {
+  fingerprintIn,
+  readFingerprint,
+  readWorkers,
+  type WorkerPresence,
+} from '../status/workers.ts';
+import { counted, howToStart } from '../wording.ts';
 import { age, type DoctorContext, type Finding, fail, pass } from './finding.ts';
 
 /** Somebody takes the calls of every subscriber, and under Temporal the workflows. */
@@ -70,7 +74,9 @@ async function checkWorkflowWorkers(
   { database: { pg }, queues }: DoctorContext,
   workflowQueue: string,
 ): Promise<Finding> {
-  const workers = (await readWorkers(pg)).filter(({ kind, alive }) => kind === 'workflows' && alive);
+  const workers = (await readWorkers(pg)).filter(
+    ({ kind, alive }) => kind === 'workflows' && alive,
+  );
   const now = await databaseTime(pg);
   const pollers =
     workers.length > 0

@@ -2,7 +2,7 @@ import type { TransactionSql } from 'postgres';
 import { type EventEffect, effectStatuses } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
-import { cursorOf, type LogRange, FIRST, matching, readCursor, scan } from './scan.ts';
+import { cursorOf, FIRST, type LogRange, matching, readCursor, scan } from './scan.ts';
 
 /** What a backfill is asked for. */
 interface BackfillInput {

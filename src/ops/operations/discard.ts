@@ -4,7 +4,7 @@ import { emitOwn } from '../../outbox/emit.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried } from '../status/effect-status.ts';
-import { counted } from './counted.ts';
+import { counted } from '../wording.ts';
 
 /** Effects that are given up in one transaction. */
 const BATCH = 200;

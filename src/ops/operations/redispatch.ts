@@ -8,7 +8,7 @@ import {
   specs,
 } from '../../outbox/claim.ts';
 import type { Transport } from '../../transport/transport.ts';
-import type { EventEffect } from '../status/effect-status.ts';
+import type { EventEffect, Queries } from '../status/effect-status.ts';
 
 /** One operation at a time makes dispatches, so that each sees those of the others. */
 export const REDISPATCH_LOCK = 'redispatch';
@@ -100,4 +100,22 @@ export async function startAll(
       log.warn({ err: error, dispatch: group.id }, 'could not start a dispatch; a dispatcher will');
     }
   }
+}
+
+/**
+ * Closes open circuits, so that failing endpoints are tried at once: an operator who retries their
+ * events says that the cause is gone. If it isn't, the circuits soon open again. One whose row is
+ * locked stays open: its next probe shows it.
+ */
+export async function resetCircuits(pg: Queries, eventIds: string[]): Promise<void> {
+  if (eventIds.length === 0) return;
+  await pg`
+    update knockon.endpoints
+      set failures = 0, failing_since = null, probe_at = null, failing_cause = null
+    where id = any(array(
+      select id from knockon.endpoints where failures > 0 and id in (
+        select endpoint_id from knockon.deliveries where event_id = any(${eventIds}::uuid[])
+          and state <> 'delivered'
+      ) for no key update skip locked
+    ))`;
 }

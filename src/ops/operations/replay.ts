@@ -4,11 +4,10 @@ import {
   effectStatuses,
   type Queries,
 } from '../status/effect-status.ts';
-import { counted } from './counted.ts';
+import { counted } from '../wording.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
-import type { Redispatched } from './redispatch.ts';
-import { resetCircuits } from './reset-circuits.ts';
-import { cursorOf, type LogRange, FIRST, matching, readCursor, scan } from './scan.ts';
+import { type Redispatched, resetCircuits } from './redispatch.ts';
+import { cursorOf, FIRST, type LogRange, matching, readCursor, scan } from './scan.ts';
 
 /** What a replay is asked for. */
 export interface ReplayInput extends LogRange {

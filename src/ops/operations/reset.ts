@@ -8,7 +8,7 @@ import { recordAction } from '../access/action-log.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { dispatchOf } from '../inspect/events.ts';
 import type { OperationHandler } from './handler.ts';
-import { resetCircuits } from './reset-circuits.ts';
+import { resetCircuits } from './redispatch.ts';
 
 /** Stands in histories, so it names nobody. */
 const REASON = 'reset by an operator; `knockon log` says by whom';

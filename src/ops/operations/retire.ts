@@ -71,7 +71,8 @@ const unfinished = (pg: Sql, name: string) => pg`
 export const retire: OperationHandler = {
   async count({ pg }, { input }) {
     const { subscriber, open } = input as unknown as RetireInput;
-    const effects = open === 'finish' ? unfinished(pg, subscriber) : unclosedEffects(pg, subscriber);
+    const effects =
+      open === 'finish' ? unfinished(pg, subscriber) : unclosedEffects(pg, subscriber);
     const [row] = await pg<
       { n: number }[]
     >`select count(distinct event_id)::int as n from (${effects}) o`;
@@ -183,7 +184,9 @@ async function closeOrHandOver(
   const successor = open === 'hand_over' ? to : undefined;
   const sent = successor ? await handOver(deps, operation, ids, successor) : 0;
   const cause = successor ? `handed to ${successor}` : 'retired';
-  const why = [successor && cause, reason ?? `${subscriber} was retired`].filter(Boolean).join(': ');
+  const why = [successor && cause, reason ?? `${subscriber} was retired`]
+    .filter(Boolean)
+    .join(': ');
   const given = found.map(({ event_id, workspace_id }) => ({
     event_id,
     workspace_id,

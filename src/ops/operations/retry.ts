@@ -1,8 +1,7 @@
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried, type Queries } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
-import type { Redispatched } from './redispatch.ts';
-import { resetCircuits } from './reset-circuits.ts';
+import { type Redispatched, resetCircuits } from './redispatch.ts';
 
 /**
  * Letters that an operation is for: those that were there when it was made, and that nobody else is

@@ -133,7 +133,11 @@ class OperationRun {
     const { per_second } = operation;
     const limit =
       per_second === null ? PAGE : Math.min(PAGE, Math.max(1, Math.floor(per_second / 2)));
-    const { begun, pause, rest } = await handlers[operation.verb].step(this.#deps, operation, limit);
+    const { begun, pause, rest } = await handlers[operation.verb].step(
+      this.#deps,
+      operation,
+      limit,
+    );
     if (pause) await this.#rest(300);
     if (rest) this.#leave();
     if (per_second !== null)

@@ -144,7 +144,11 @@ function missedAfter(
 
 /** @throws BackfillError */
 function refuse(from: Date, to: Date, now: Date): void {
-  if (to > now) throw new BackfillError('to', 'must not be in the future: later runs are emitted when they are due');
+  if (to > now)
+    throw new BackfillError(
+      'to',
+      'must not be in the future: later runs are emitted when they are due',
+    );
   if (from > to) throw new BackfillError('from', 'must not be after `to`');
   const oldest = now.getTime() - RUNS_KEPT_DAYS * 86_400_000;
   if (from.getTime() < oldest)

@@ -80,7 +80,10 @@ export class Live {
     this.#looking = true;
     const began = performance.now();
     await this.#sample().catch((error: unknown) => {
-      this.#options.log.warn({ reason: safeReason(error) }, 'could not read the figures of all subscribers');
+      this.#options.log.warn(
+        { reason: safeReason(error) },
+        'could not read the figures of all subscribers',
+      );
       this.#tell({ trouble: 'The database does not answer.' });
     });
     this.#looking = false;

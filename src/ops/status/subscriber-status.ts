@@ -10,7 +10,7 @@ import {
 } from '../controls/controls.ts';
 import type { OpenWay } from '../controls/open-ways.ts';
 import type { WorkspaceLimitValues } from '../controls/workspace-limit.ts';
-import { type WorkerPresence, fingerprintIn, readRates, readWorkers } from './workers.ts';
+import { fingerprintIn, readRates, readWorkers, type WorkerPresence } from './workers.ts';
 
 /** A worker process that takes a subscriber's calls. */
 export interface WorkerState {
@@ -344,10 +344,16 @@ function controlOf(row: Row, state: QueueState | null, enforcedBy: 'server' | 'w
  * Ours say so in Postgres, until they say good-bye; those in other languages are known by their
  * asking the queue.
  */
-function workersOf({ name, task_queue }: Row, workers: WorkerPresence[], pollers: Poller[]): WorkerState[] {
+function workersOf(
+  { name, task_queue }: Row,
+  workers: WorkerPresence[],
+  pollers: Poller[],
+): WorkerState[] {
   const known = new Set(workers.map(({ identity }) => identity));
   const ours = workers.flatMap(({ alive, effects: { [name]: hosted }, ...worker }) =>
-    alive && hosted && (hosted.queue ?? task_queue) === task_queue ? [{ ...worker, ...hosted }] : [],
+    alive && hosted && (hosted.queue ?? task_queue) === task_queue
+      ? [{ ...worker, ...hosted }]
+      : [],
   );
   const others = pollers.filter(
     ({ identity }) => !known.has(identity) && fingerprintIn(identity) === null,
@@ -387,7 +393,11 @@ const PAUSE_HOLDS = 5000;
  * Every worker has been seen since, a moment after the pause, and is at no call. Those in other
  * languages say nothing: their calls have ended once the time limit of one is over.
  */
-function isDrained({ name, host, calls_have_ended }: Row, pausedAt: Date, workers: WorkerPresence[]): boolean {
+function isDrained(
+  { name, host, calls_have_ended }: Row,
+  pausedAt: Date,
+  workers: WorkerPresence[],
+): boolean {
   if (host === 'worker') return calls_have_ended === true;
   const hosts = workers.filter(({ alive, effects }) => alive && effects[name]);
   return hosts.every(

@@ -9,7 +9,7 @@ import {
 import { markSettled, reopenUnsettled } from '../../outbox/mark-settled.ts';
 import { findOrphans } from '../../outbox/orphans.ts';
 import type { Recovery } from '../../transport/transport.ts';
-import { inAll, type ScheduledCount, scheduledByType } from '../inspect/scheduled.ts';
+import { inAll, type ScheduledCount, scheduledByType } from '../scheduled-events.ts';
 
 export interface Balance {
   /** True where nothing is missing. */

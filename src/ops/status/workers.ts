@@ -35,11 +35,13 @@ export async function readFingerprint(pg: Sql): Promise<string> {
       );
     return row.fingerprint;
   };
-  return await fingerprint(pg`(select system_identifier from pg_control_system())`).catch((error) => {
-    // Not every role may ask for it.
-    if (errorCode(error) === '42501') return fingerprint(pg`''`);
-    throw error;
-  });
+  return await fingerprint(pg`(select system_identifier from pg_control_system())`).catch(
+    (error) => {
+      // Not every role may ask for it.
+      if (errorCode(error) === '42501') return fingerprint(pg`''`);
+      throw error;
+    },
+  );
 }
 
 /**

@@ -5,8 +5,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createKeyring, newKey } from '../../../src/api/keys.ts';
 import { createLimits, type LimitOptions } from '../../../src/api/limits/index.ts';
 import { createLookup } from '../../../src/api/lookup.ts';
+import { checkProxies } from '../../../src/ops/doctor/diagnose.ts';
 import type { DoctorContext } from '../../../src/ops/doctor/finding.ts';
-import { checkProxies } from '../../../src/ops/doctor/proxies.ts';
 import { isRedisInstalled, startRedis } from '../../harness/redis.ts';
 import { OPERATOR, request, type TestApi, useApi } from './test-api.ts';
 

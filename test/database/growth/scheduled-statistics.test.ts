@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { afterCreated, cancelEventsOf } from '../../../src/messages/later.ts';
-import { cancelEvent } from '../../../src/ops/controls/cancel-event.ts';
-import { inspectMessage } from '../../../src/ops/inspect/inspect.ts';
+import { inspectMessage } from '../../../src/ops/inspect/inspect-event.ts';
+import { cancelEvent } from '../../../src/ops/scheduled-events.ts';
 import { Schedule } from '../../../src/outbox/schedule.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { subscribe } from '../../harness/messaging.ts';

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text } from '../../fields.ts';
-import { noSuchSubscriber } from '../../find.ts';
+import { findSubscriber, noSuchSubscriber } from '../../find.ts';
 import { body, operation, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 import { PACE } from './replays.ts';

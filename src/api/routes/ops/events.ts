@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { listEvents, outcomesOf } from '../../../ops/inspect/events.ts';
-import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect.ts';
-import { inAll, scheduledByType } from '../../../ops/inspect/scheduled.ts';
+import { inspectEvent, inspectMessage } from '../../../ops/inspect/inspect-event.ts';
+import { inAll, scheduledByType } from '../../../ops/scheduled-events.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { refuseLoneKey } from '../../find.ts';

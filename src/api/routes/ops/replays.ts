@@ -1,10 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import type { Database } from '../../../db/client.ts';
-import { findSubscriber } from '../../../ops/controls/find-subscriber.ts';
 import { explainPlan, planReplay } from '../../../ops/operations/replay.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
-import { noSuchSubscriber, refuseLoneKey } from '../../find.ts';
+import { findSubscriber, noSuchSubscriber, refuseLoneKey } from '../../find.ts';
 import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, json, operation, router } from '../../router.ts';

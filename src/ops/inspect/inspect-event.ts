@@ -6,7 +6,7 @@ import { deliveries as deliveryTable, endpoints } from '../../db/schema/webhooks
 import { workspaces } from '../../db/schema/workspaces.ts';
 import { among } from '../../db/statements.ts';
 import { groupBy } from '../../group-by.ts';
-import { type DeliveryAttempt, deliveryState, attemptsOf } from './deliveries.ts';
+import { attemptsOf, type DeliveryAttempt, deliveryState } from './deliveries.ts';
 import { type InspectedEffect, inspectEffects, type SeeCalls } from './effects.ts';
 import type { LoggedEvent } from './events.ts';
 import { type EventJourney, journeysOf } from './journey.ts';

@@ -1,4 +1,5 @@
-import type { Queries } from '../status/effect-status.ts';
+import type { Sql } from 'postgres';
+import type { Queries } from './status/effect-status.ts';
 
 /** What is for later, in a few figures. */
 export interface ScheduledCount {
@@ -34,3 +35,21 @@ export const inAll = (types: ScheduledOfType[]): ScheduledCount => ({
   count: types.reduce((n, { count }) => n + count, 0),
   next_at: types[0]?.next_at ?? null,
 });
+
+/**
+ * What became of the wish. `cancelled`: now or before. `dispatched`: too late. `own`: Knock-on's own
+ * event. `unknown`: no such event in the workspace.
+ */
+export type Cancellation = 'cancelled' | 'dispatched' | 'own' | 'unknown';
+
+/** Cancels an event that is scheduled. It is dispatched or cancelled, never both. */
+export async function cancelEvent(
+  pg: Sql,
+  { workspaceId, id }: { workspaceId: string; id: string },
+): Promise<Cancellation> {
+  const [row] = await pg<{ outcome: Cancellation }[]>`
+    select case when knockon.is_own_type(type) then case when waits then 'own' else 'dispatched' end
+      when knockon.cancel(id) then 'cancelled' else 'dispatched' end as outcome
+    from knockon.shown_events where id = ${id} and workspace_id = ${workspaceId}`;
+  return row?.outcome ?? 'unknown';
+}
