@@ -801,7 +801,7 @@ export type InspectedEvent = {
 };
 
 export type InspectedEffect = EffectState & {
-  /** What is open, one an outside party. */
+  /** What is open, one for each target. */
   targets: {
     /** Which endpoint or recipient; null for the event as a whole. */
     target: string | null;
@@ -3031,9 +3031,6 @@ export interface Operations {
    * `GET /v1/audit/verify`
    */
   verifyAudit: { call: object; answer: AuditVerdict };
-  /**
-   * Check the ledger: what was promised against what has happened.
-   * `GET /v1/ops/verify`
-   */
+  /** Check the ledger: is any effect missing? `GET /v1/ops/verify` */
   verifyLedger: { call: object; answer: Balance };
 }
