@@ -10,7 +10,7 @@ import { findChannel } from '../find.ts';
 import { heavily, LIST_MS } from '../heavy.ts';
 import { cursor, pageOf, toPlainPage } from '../paging.ts';
 import { invalid } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 const MOST = 10_000;
 
@@ -46,7 +46,7 @@ const bucketSchema = z
       '`sent_at`).',
   });
 
-const count = operation('GET /v1/analytics/messages', 'countMessages', {
+const count = declareRoute('GET /v1/analytics/messages', 'countMessages', {
   tags: ['Analytics'],
   summary: 'Count messages and authors by channel and hour or day, oldest first',
   refuses: [404],

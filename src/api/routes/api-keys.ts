@@ -10,7 +10,7 @@ import { type Keyring, newKey } from '../keys.ts';
 import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict, notFound } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 
 export const newApiKey = z
   .strictObject({ name: name.default('unnamed').openapi({ example: 'billing service' }) })
@@ -27,7 +27,7 @@ export const apiKey = z
 
 export const apiKeyWithSecret = apiKey.extend({ api_key: z.string() }).openapi('ApiKeyWithSecret');
 
-const create = operation('POST /v1/api_keys', 'createApiKey', {
+const create = declareRoute('POST /v1/api_keys', 'createApiKey', {
   tags: ['Keys'],
   summary: 'Make another key for the workspace',
   creates: true,
@@ -37,14 +37,14 @@ const create = operation('POST /v1/api_keys', 'createApiKey', {
   },
 });
 
-const list = operation('GET /v1/api_keys', 'listApiKeys', {
+const list = declareRoute('GET /v1/api_keys', 'listApiKeys', {
   tags: ['Keys'],
   summary: "List the workspace's keys, newest first",
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(apiKey), 'Keys, without their secrets.') },
 });
 
-const remove = operation('DELETE /v1/api_keys/{id}', 'deleteApiKey', {
+const remove = declareRoute('DELETE /v1/api_keys/{id}', 'deleteApiKey', {
   tags: ['Keys'],
   summary: 'Delete a key; it stops working at once',
   request: { params: z.object({ id: uuid }) },

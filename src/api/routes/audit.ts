@@ -5,7 +5,7 @@ import { seq, timestamp, uuid } from '../fields.ts';
 import { heavily, LIST_MS, orProblem, ownership } from '../heavy.ts';
 import { limit, pageOf, seqCursor, toPage } from '../paging.ts';
 import { Problem } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 const hash = z.string().openapi({ description: 'Hex.' });
 
@@ -43,14 +43,14 @@ const query = z.strictObject({
   cursor: seqCursor,
 });
 
-const list = operation('GET /v1/audit', 'listAuditEntries', {
+const list = declareRoute('GET /v1/audit', 'listAuditEntries', {
   tags: ['Audit'],
   summary: "List the workspace's hash chain, newest first",
   request: { query },
   responses: { 200: json(pageOf(entry), 'Entries.') },
 });
 
-const verify = operation('GET /v1/audit/verify', 'verifyAudit', {
+const verify = declareRoute('GET /v1/audit/verify', 'verifyAudit', {
   acts: true,
   tags: ['Audit'],
   summary: 'Check the whole chain against itself and against the events',

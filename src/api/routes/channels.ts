@@ -10,7 +10,7 @@ import { findChannel, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
 
 const newChannel = z
@@ -29,7 +29,7 @@ const summarySchema = z
   })
   .openapi('ChannelSummary');
 
-const create = operation('POST /v1/channels', 'createChannel', {
+const create = declareRoute('POST /v1/channels', 'createChannel', {
   tags: ['Channels'],
   summary: 'Make a channel',
   creates: true,
@@ -37,7 +37,7 @@ const create = operation('POST /v1/channels', 'createChannel', {
   responses: { 201: json(channel, 'The channel. A name that is taken: 409.') },
 });
 
-const list = operation('GET /v1/channels', 'listChannels', {
+const list = declareRoute('GET /v1/channels', 'listChannels', {
   tags: ['Channels'],
   summary: 'List channels, newest first',
   request: {
@@ -50,14 +50,14 @@ const list = operation('GET /v1/channels', 'listChannels', {
   responses: { 200: json(pageOf(channel), 'Channels.') },
 });
 
-const read = operation('GET /v1/channels/{id}', 'getChannel', {
+const read = declareRoute('GET /v1/channels/{id}', 'getChannel', {
   tags: ['Channels'],
   summary: 'Read a channel',
   request: { params },
   responses: { 200: json(channel, 'The channel.') },
 });
 
-const summary = operation('GET /v1/channels/{id}/summary', 'getChannelSummary', {
+const summary = declareRoute('GET /v1/channels/{id}/summary', 'getChannelSummary', {
   tags: ['Channels'],
   summary: "Read a channel's summary, as the cache effect keeps it",
   request: { params },

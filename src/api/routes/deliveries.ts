@@ -14,7 +14,7 @@ import { timestamp, uuid } from '../fields.ts';
 import { findEndpoint, whichOf } from '../find.ts';
 import { onceOutside } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 const state = z.enum(['pending', 'delivered', 'failed', 'missed'], {
   message: 'must be pending, delivered, failed or missed',
@@ -52,7 +52,7 @@ export const deliverySchema = z
 
 export const deliveryQuery = z.strictObject({ state: state.optional(), limit, cursor: idCursor });
 
-const list = operation('GET /v1/endpoints/{id}/deliveries', 'listDeliveries', {
+const list = declareRoute('GET /v1/endpoints/{id}/deliveries', 'listDeliveries', {
   tags: ['Webhooks'],
   summary: 'List deliveries with their attempts, newest first',
   request: { params: z.object({ id: uuid }), query: deliveryQuery },
@@ -62,7 +62,7 @@ const list = operation('GET /v1/endpoints/{id}/deliveries', 'listDeliveries', {
 /** What came of sending something at once. */
 export const testDelivery = z.object({ delivery_id: uuid, ...outcome }).openapi('TestDelivery');
 
-const test = operation('POST /v1/endpoints/{id}/test', 'testEndpoint', {
+const test = declareRoute('POST /v1/endpoints/{id}/test', 'testEndpoint', {
   takesTurns: false,
   tags: ['Webhooks'],
   summary: 'Send a signed `endpoint.test` now',

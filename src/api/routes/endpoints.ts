@@ -10,7 +10,7 @@ import { findEndpoint, isEndpoint, type Which, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { conflict, invalid, notFound } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 import {
   checkEventTypes,
   endpointChange,
@@ -25,7 +25,7 @@ const secret = z
   .string()
   .openapi({ description: 'Signs as Standard Webhooks say. Shown this once.', example: 'whsec_…' });
 
-const create = operation('POST /v1/endpoints', 'createEndpoint', {
+const create = declareRoute('POST /v1/endpoints', 'createEndpoint', {
   tags: ['Webhooks'],
   summary: 'Have events posted to a URL',
   creates: true,
@@ -38,21 +38,21 @@ const create = operation('POST /v1/endpoints', 'createEndpoint', {
   },
 });
 
-const list = operation('GET /v1/endpoints', 'listEndpoints', {
+const list = declareRoute('GET /v1/endpoints', 'listEndpoints', {
   tags: ['Webhooks'],
   summary: 'List endpoints, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpointSchema), 'Endpoints, without their secrets.') },
 });
 
-const read = operation('GET /v1/endpoints/{id}', 'getEndpoint', {
+const read = declareRoute('GET /v1/endpoints/{id}', 'getEndpoint', {
   tags: ['Webhooks'],
   summary: 'Read an endpoint',
   request: { params },
   responses: { 200: json(endpointSchema, 'The endpoint.') },
 });
 
-const edit = operation('PATCH /v1/endpoints/{id}', 'changeEndpoint', {
+const edit = declareRoute('PATCH /v1/endpoints/{id}', 'changeEndpoint', {
   tags: ['Webhooks'],
   summary: 'Change an endpoint, disable or enable it',
   request: { params, body: body(endpointChange) },
@@ -60,7 +60,7 @@ const edit = operation('PATCH /v1/endpoints/{id}', 'changeEndpoint', {
   responses: { 200: json(endpointSchema, 'The endpoint as it is now.') },
 });
 
-const remove = operation('DELETE /v1/endpoints/{id}', 'deleteEndpoint', {
+const remove = declareRoute('DELETE /v1/endpoints/{id}', 'deleteEndpoint', {
   tags: ['Webhooks'],
   summary: 'Delete an endpoint; nothing is posted to it any more',
   request: { params },

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { type EventTypeVersion, listEventTypes } from '../../ops/event-types/list.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { cursor, limit, pageOf, readBounded, toPlainPage } from '../paging.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import {
   eventType,
   eventTypeParams,
@@ -13,14 +13,14 @@ import {
 
 const query = z.strictObject({ limit, cursor: cursor(z.string().max(255)) });
 
-const list = operation('GET /v1/event_types', 'listEventTypes', {
+const list = declareRoute('GET /v1/event_types', 'listEventTypes', {
   tags: ['Events'],
   summary: 'List event types by name, each in its current version',
   request: { query },
   responses: { 200: json(pageOf(eventType), 'Event types.') },
 });
 
-const read = operation('GET /v1/event_types/{name}', 'getEventType', {
+const read = declareRoute('GET /v1/event_types/{name}', 'getEventType', {
   tags: ['Events'],
   summary: 'Read an event type and its versions',
   request: { params: eventTypeParams, query: versionQuery },

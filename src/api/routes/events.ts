@@ -10,7 +10,7 @@ import { seq, text, timestamp, typeName, uuid } from '../fields.ts';
 import { findChannel, whichOf } from '../find.ts';
 import { cursor, limit, pageOf, readBounded, toPage } from '../paging.ts';
 import { conflict, invalid, notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import { readAfter, readBefore } from './event-pages.ts';
 
 /** Members that only events with a `deliver_at` have. */
@@ -65,7 +65,7 @@ const query = z.strictObject({
   }),
 });
 
-const list = operation('GET /v1/events', 'listEvents', {
+const list = declareRoute('GET /v1/events', 'listEvents', {
   tags: ['Events'],
   summary: 'Read the log, newest first',
   refuses: [404],
@@ -73,14 +73,14 @@ const list = operation('GET /v1/events', 'listEvents', {
   responses: { 200: json(pageOf(event), 'Events.') },
 });
 
-const read = operation('GET /v1/events/{id}', 'getEvent', {
+const read = declareRoute('GET /v1/events/{id}', 'getEvent', {
   tags: ['Events'],
   summary: 'Read an event',
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(event, 'The event.') },
 });
 
-const cancel = operation('DELETE /v1/events/{id}', 'cancelEvent', {
+const cancel = declareRoute('DELETE /v1/events/{id}', 'cancelEvent', {
   tags: ['Events'],
   summary: 'Cancel an event that is scheduled',
   description:

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { answerAsset, makeAsset } from '../asset.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { requestOf } from '../middleware/request-id.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import { shared } from '../shared.ts';
 
 const open = { security: [], tags: ['Health'] };
@@ -12,13 +12,13 @@ const readinessSchema = z
   .object({ ok: z.boolean(), detail: z.record(z.string(), z.unknown()) })
   .openapi('Readiness');
 
-const health = operation('GET /healthz', 'getHealth', {
+const health = declareRoute('GET /healthz', 'getHealth', {
   ...open,
   summary: 'Whether the process answers',
   responses: { 200: json(z.object({ ok: z.boolean() }), 'It does.') },
 });
 
-const ready = operation('GET /readyz', 'getReadiness', {
+const ready = declareRoute('GET /readyz', 'getReadiness', {
   ...open,
   summary: 'Whether events make progress, and so requests should come here',
   responses: {
@@ -27,7 +27,7 @@ const ready = operation('GET /readyz', 'getReadiness', {
   },
 });
 
-const metrics = operation('GET /metrics', 'getMetrics', {
+const metrics = declareRoute('GET /metrics', 'getMetrics', {
   ...open,
   summary: 'Metrics in the Prometheus text format',
   description:

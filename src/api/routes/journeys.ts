@@ -3,7 +3,7 @@ import { readEventJourney, readJourney } from '../../ops/inspect/journey.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import { timing } from './events.ts';
 
 /** What became of one effect, as it is shown. */
@@ -64,14 +64,14 @@ const eventJourney = z
 
 const journey = z.object({ message_id: uuid, events: z.array(eventJourney) }).openapi('Journey');
 
-const readOfEvent = operation('GET /v1/events/{id}/effects', 'getEventEffects', {
+const readOfEvent = declareRoute('GET /v1/events/{id}/effects', 'getEventEffects', {
   tags: ['Events'],
   summary: "Read an event's journey: what happened because of it, and what is still to happen",
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(eventJourney, 'The journey of an event of any type.') },
 });
 
-const readOfMessage = operation('GET /v1/messages/{id}/effects', 'getMessageEffects', {
+const readOfMessage = declareRoute('GET /v1/messages/{id}/effects', 'getMessageEffects', {
   tags: ['Messages'],
   summary: "Read a message's journey: what happened because of it, and what is still to happen",
   request: { params: z.object({ id: uuid }) },

@@ -6,7 +6,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { handle, name, timestamp } from '../fields.ts';
 import { cursor, limit, pageOf, toPage } from '../paging.ts';
 import { invalid, notFound } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 
 const settings = z
   .strictObject({
@@ -46,28 +46,28 @@ const member = z
 /** Any text: a handle that can't be is a member who isn't there, and only PUT says why. */
 const params = z.object({ handle: z.string().openapi({ example: 'ada' }) });
 
-const put = operation('PUT /v1/members/{handle}', 'putMember', {
+const put = declareRoute('PUT /v1/members/{handle}', 'putMember', {
   tags: ['Members'],
   summary: 'Say who is behind a handle; what is left out is reset',
   request: { params, body: body(settings) },
   responses: { 200: json(member, 'The member.') },
 });
 
-const read = operation('GET /v1/members/{handle}', 'getMember', {
+const read = declareRoute('GET /v1/members/{handle}', 'getMember', {
   tags: ['Members'],
   summary: 'Read a member',
   request: { params },
   responses: { 200: json(member, 'The member.') },
 });
 
-const remove = operation('DELETE /v1/members/{handle}', 'deleteMember', {
+const remove = declareRoute('DELETE /v1/members/{handle}', 'deleteMember', {
   tags: ['Members'],
   summary: 'Forget a member; nobody is mailed any more',
   request: { params },
   responses: { 204: { description: 'Gone.' } },
 });
 
-const list = operation('GET /v1/members', 'listMembers', {
+const list = declareRoute('GET /v1/members', 'listMembers', {
   tags: ['Members'],
   summary: 'List members by handle',
   request: { query: z.strictObject({ limit, cursor: cursor(handle) }) },

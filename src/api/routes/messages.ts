@@ -10,7 +10,7 @@ import { metadata, seq, text, uuid } from '../fields.ts';
 import { findChannel, findMessage, whichOf } from '../find.ts';
 import { limit, pageOf, readBounded, seqCursor, toPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
 
 const params = z.object({ id: uuid });
@@ -25,7 +25,7 @@ const change = z
     description: '`text`, `metadata` or both; `metadata` is replaced as a whole.',
   });
 
-const list = operation('GET /v1/channels/{id}/messages', 'listMessages', {
+const list = declareRoute('GET /v1/channels/{id}/messages', 'listMessages', {
   tags: ['Messages'],
   summary: 'List messages, newest first',
   request: {
@@ -41,21 +41,21 @@ const list = operation('GET /v1/channels/{id}/messages', 'listMessages', {
   responses: { 200: json(pageOf(messageSchema), 'Messages; deleted ones are left out.') },
 });
 
-const read = operation('GET /v1/messages/{id}', 'getMessage', {
+const read = declareRoute('GET /v1/messages/{id}', 'getMessage', {
   tags: ['Messages'],
   summary: 'Read a message',
   request: { params },
   responses: { 200: json(messageSchema, 'The message.') },
 });
 
-const edit = operation('PATCH /v1/messages/{id}', 'editMessage', {
+const edit = declareRoute('PATCH /v1/messages/{id}', 'editMessage', {
   tags: ['Messages'],
   summary: 'Edit a message; emits `message.updated`',
   request: { params, body: body(change) },
   responses: { 200: json(messageSchema, 'The message as it is now.') },
 });
 
-const remove = operation('DELETE /v1/messages/{id}', 'deleteMessage', {
+const remove = declareRoute('DELETE /v1/messages/{id}', 'deleteMessage', {
   tags: ['Messages'],
   summary: 'Delete a message; emits `message.deleted`',
   request: { params },

@@ -6,7 +6,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { text, timestamp, uuid } from '../fields.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 const notification = z
   .object({
@@ -29,7 +29,7 @@ const notification = z
   })
   .openapi('Notification');
 
-const list = operation('GET /v1/notifications', 'listNotifications', {
+const list = declareRoute('GET /v1/notifications', 'listNotifications', {
   tags: ['Notifications'],
   summary: "List a recipient's notifications, newest first",
   request: {
@@ -49,7 +49,7 @@ const list = operation('GET /v1/notifications', 'listNotifications', {
   responses: { 200: json(pageOf(notification), 'Notifications.') },
 });
 
-const read = operation('POST /v1/notifications/{id}/read', 'readNotification', {
+const read = declareRoute('POST /v1/notifications/{id}/read', 'readNotification', {
   tags: ['Notifications'],
   summary: 'Mark a notification as read; it is not mailed any more',
   request: { params: z.object({ id: uuid }) },

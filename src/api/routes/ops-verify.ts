@@ -3,7 +3,7 @@ import { verifyLedger } from '../../ops/status/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
 import { inPlace, LISTING } from '../heavy.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 const events = (description: string) => z.int().openapi({ description });
 const age = (description: string) => z.number().nullable().openapi({ description });
@@ -50,7 +50,7 @@ const balance = z
   })
   .openapi('Balance');
 
-const verify = operation('GET /v1/ops/verify', 'verifyLedger', {
+const verify = declareRoute('GET /v1/ops/verify', 'verifyLedger', {
   acts: true,
   summary: 'Check the ledger: is any effect missing?',
   responses: { 200: json(balance, 'What was found; an unbalanced ledger is an answer too.') },

@@ -8,7 +8,7 @@ import {
   markReplayed,
 } from '../middleware/idempotency.ts';
 import { conflict, notFound } from '../problem.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 import { messageSchema } from './message-schema.ts';
 
 const newMessage = z
@@ -38,7 +38,7 @@ const newMessage = z
   })
   .openapi('NewMessage');
 
-const post = operation('POST /v1/channels/{id}/messages', 'postMessage', {
+const post = declareRoute('POST /v1/channels/{id}/messages', 'postMessage', {
   takesTurns: false,
   tags: ['Messages'],
   summary: 'Post a message',

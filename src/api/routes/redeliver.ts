@@ -5,10 +5,10 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { uuid } from '../fields.ts';
 import { onceOutside } from '../middleware/idempotency.ts';
 import { conflict, notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import { testDelivery } from './deliveries.ts';
 
-const redeliver = operation('POST /v1/deliveries/{id}/redeliver', 'redeliver', {
+const redeliver = declareRoute('POST /v1/deliveries/{id}/redeliver', 'redeliver', {
   takesTurns: false,
   tags: ['Webhooks'],
   summary: 'Send a delivery once more, now, under the same webhook-id',

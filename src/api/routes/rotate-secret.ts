@@ -7,7 +7,7 @@ import { timestamp, uuid } from '../fields.ts';
 import { isEndpoint, whichOf } from '../find.ts';
 import { once } from '../middleware/idempotency.ts';
 import { notFound } from '../problem.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 
 /** How long the secret that is replaced signs too. */
 const BOTH = sql`interval '24 hours'`;
@@ -30,7 +30,7 @@ const rotated = z
   })
   .openapi('RotatedSecret');
 
-const rotate = operation('POST /v1/endpoints/{id}/rotate_secret', 'rotateSecret', {
+const rotate = declareRoute('POST /v1/endpoints/{id}/rotate_secret', 'rotateSecret', {
   tags: ['Webhooks'],
   summary: 'Replace the signing secret; the old one signs too for 24 hours',
   creates: true,

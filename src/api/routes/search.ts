@@ -1,10 +1,10 @@
 import type { ApiDependencies } from '../dependencies.ts';
 import { findChannel } from '../find.ts';
-import { json, operation, router } from '../router.ts';
+import { declareRoute, json, router } from '../router.ts';
 import { searchMessages } from './search-page.ts';
 import { searchHit, searchPage, searchQuery } from './search-schema.ts';
 
-const find = operation('GET /v1/search', 'searchMessages', {
+const find = declareRoute('GET /v1/search', 'searchMessages', {
   tags: ['Search'],
   summary: 'Search messages, best first',
   refuses: [404],

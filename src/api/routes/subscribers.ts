@@ -5,7 +5,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { inPlace, LISTING } from '../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
-import { type Env, json, operation, router } from '../router.ts';
+import { declareRoute, type Env, json, router } from '../router.ts';
 import { host } from './ops/subscriber-schema.ts';
 
 const subscriber = z
@@ -34,14 +34,14 @@ const subscriber = z
   })
   .openapi('Subscriber');
 
-const list = operation('GET /v1/subscribers', 'listSubscribers', {
+const list = declareRoute('GET /v1/subscribers', 'listSubscribers', {
   tags: ['Subscribers'],
   summary: 'Who listens to what',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
   responses: { 200: json(pageOf(subscriber), 'Subscribers by name.') },
 });
 
-const read = operation('GET /v1/subscribers/{name}', 'getSubscriber', {
+const read = declareRoute('GET /v1/subscribers/{name}', 'getSubscriber', {
   tags: ['Subscribers'],
   summary: 'Read a subscriber',
   request: { params: z.object({ name: z.string().openapi({ example: 'search' }) }) },

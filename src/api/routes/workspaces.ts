@@ -4,7 +4,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { name, uuid } from '../fields.ts';
 import { newKey } from '../keys.ts';
 import { once } from '../middleware/idempotency.ts';
-import { body, json, operation, router } from '../router.ts';
+import { body, declareRoute, json, router } from '../router.ts';
 
 const newWorkspace = z
   .strictObject({ name: name.openapi({ example: 'Acme' }) })
@@ -18,7 +18,7 @@ const workspaceWithKey = z
   })
   .openapi('WorkspaceWithKey');
 
-const create = operation('POST /v1/workspaces', 'createWorkspace', {
+const create = declareRoute('POST /v1/workspaces', 'createWorkspace', {
   tags: ['Workspaces'],
   summary: 'Make a workspace and its first key',
   creates: true,

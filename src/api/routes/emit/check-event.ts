@@ -2,7 +2,7 @@ import { isOwnType } from '../../../events/own-types.ts';
 import type { EventTypeRegistry } from '../../../events/registry.ts';
 import type { SentEvent } from '../../../outbox/store-events.ts';
 import { invalid, Problem } from '../../problem.ts';
-import { readAs } from '../../router.ts';
+import { readAs } from '../../validation.ts';
 import { type NewEvent, newEvent } from './new-event.ts';
 
 /** Where event types are looked up. */

@@ -4,7 +4,8 @@ import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
 import { markReplayed } from '../../middleware/idempotency.ts';
 import { exactJsonBody, jsonBodyOfMany, setBody } from '../../middleware/json-body.ts';
-import { json, operation, problemSchema, router } from '../../router.ts';
+import { problemSchema } from '../../route-problems.ts';
+import { declareRoute, json, router } from '../../router.ts';
 import { event } from '../events.ts';
 import { answerBatch } from './answer-batch.ts';
 import { eventOf } from './answers.ts';
@@ -38,7 +39,7 @@ const CLOUD_EVENTS_ARE =
   'are its idempotency key: within 24 hours the same one ' +
   'is stored once. Its `time` is checked, and not kept: `timestamp` says when it was stored here.';
 
-const emitOne = operation('POST /v1/events', 'emitEvent', {
+const emitOne = declareRoute('POST /v1/events', 'emitEvent', {
   takesTurns: false,
   tags: ['Events'],
   summary: 'Emit an event',
@@ -57,7 +58,7 @@ const result = z
   .union([z.object({ id: uuid }), z.object({ error: problemSchema })])
   .openapi('EmitResult', { description: "The stored event's id, or why it was not stored." });
 
-const emitMany = operation('POST /v1/events/batch', 'emitEvents', {
+const emitMany = declareRoute('POST /v1/events/batch', 'emitEvents', {
   takesTurns: false,
   tags: ['Events'],
   summary: `Emit up to ${MOST_EVENTS} events`,

@@ -3,7 +3,8 @@ import type { Context } from 'hono';
 import { inexactNumbers, whyInexact } from '../../../messages/inexact-numbers.ts';
 import { idempotencyOf } from '../../middleware/idempotency.ts';
 import { type FieldError, invalid, Problem } from '../../problem.ts';
-import { type Env, readAs } from '../../router.ts';
+import type { Env } from '../../router.ts';
+import { readAs } from '../../validation.ts';
 import { CLOUD_EVENT, CLOUD_EVENTS, isBinary, isOfData, mediaTypeOf } from './cloud-event.ts';
 import { cloudCandidate, readJson, type SentCandidate } from './one-event.ts';
 

@@ -4,7 +4,8 @@ import { canonicalJson } from '../../../canonical-json.ts';
 import { withoutNulls } from '../../../without-nulls.ts';
 import { idempotencyOf } from '../../middleware/idempotency.ts';
 import { Problem } from '../../problem.ts';
-import { type Env, readAs } from '../../router.ts';
+import type { Env } from '../../router.ts';
+import { readAs } from '../../validation.ts';
 import type { Candidate } from './check-event.ts';
 import {
   CLOUD_EVENT,

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text } from '../../fields.ts';
 import { findSubscriber, noSuchSubscriber } from '../../find.ts';
-import { body, operation, router } from '../../router.ts';
+import { body, declareRoute, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 import { PACE } from './replays.ts';
 
@@ -17,7 +17,7 @@ const given = z
   })
   .openapi('Backfill');
 
-const backfill = operation('POST /v1/ops/backfills', 'createBackfill', {
+const backfill = declareRoute('POST /v1/ops/backfills', 'createBackfill', {
   summary: 'Give a subscriber what happened before it was there',
   description:
     'Dispatches to it the events of the log that were dispatched before it was registered; what ' +

@@ -11,7 +11,7 @@ import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const filters = {
@@ -89,13 +89,13 @@ const cause = z
   })
   .openapi('DeadLetterCause');
 
-const list = operation('GET /v1/ops/dead_letters', 'listDeadLetters', {
+const list = declareRoute('GET /v1/ops/dead_letters', 'listDeadLetters', {
   summary: 'List what was given up, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(letter), 'Dead letters.') },
 });
 
-const causes = operation('GET /v1/ops/dead_letters/causes', 'listDeadLetterCauses', {
+const causes = declareRoute('GET /v1/ops/dead_letters/causes', 'listDeadLetterCauses', {
   summary: 'Group what was given up by subscriber and cause',
   request: { query: z.strictObject(filters) },
   responses: {
@@ -106,14 +106,14 @@ const causes = operation('GET /v1/ops/dead_letters/causes', 'listDeadLetterCause
   },
 });
 
-const retry = operation('POST /v1/ops/dead_letters/retry', 'retryDeadLetters', {
+const retry = declareRoute('POST /v1/ops/dead_letters/retry', 'retryDeadLetters', {
   summary: 'Try dead letters again; what is done of them is not done twice',
   creates: true,
   request: { body: body(letters({ per_second: perSecond, reason }).openapi('Retry')) },
   responses: accepted,
 });
 
-const give = operation('POST /v1/ops/dead_letters/discard', 'discardDeadLetters', {
+const give = declareRoute('POST /v1/ops/dead_letters/discard', 'discardDeadLetters', {
   summary: 'Discard dead letters for good; the audit chain keeps who and why',
   creates: true,
   request: { body: body(letters({ reason: text(1, 1000) }).openapi('Discard')) },

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { ApiDependencies } from '../../dependencies.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 
 const finding = z
   .object({
@@ -16,7 +16,7 @@ const finding = z
 
 const diagnosis = z.object({ ok: z.boolean(), findings: z.array(finding) }).openapi('Diagnosis');
 
-const doctor = operation('GET /v1/ops/doctor', 'runDoctor', {
+const doctor = declareRoute('GET /v1/ops/doctor', 'runDoctor', {
   acts: true,
   summary: 'Look at everything that is known to go wrong, and say what to do',
   responses: {

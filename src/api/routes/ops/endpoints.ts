@@ -16,7 +16,7 @@ import { inPlace, LISTING } from '../../heavy.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, type Env, json, operation, router } from '../../router.ts';
+import { body, declareRoute, type Env, json, router } from '../../router.ts';
 import { deliveryQuery, deliverySchema, listDeliveries } from '../deliveries.ts';
 import {
   endpointSchema,
@@ -74,13 +74,13 @@ const host = text(1, 255)
   .openapi({ description: 'Of its URL, with or without the port.', example: 'example.com' });
 const filters = { workspace_id: uuid.optional(), state: endpointState.optional(), host };
 
-const list = operation('GET /v1/ops/endpoints', 'opsListEndpoints', {
+const list = declareRoute('GET /v1/ops/endpoints', 'opsListEndpoints', {
   summary: 'List the webhook endpoints of all workspaces, newest first',
   request: { query: z.strictObject({ ...filters, limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(endpoint), 'Endpoints, without their secrets.') },
 });
 
-const read = operation('GET /v1/ops/endpoints/{id}', 'opsGetEndpoint', {
+const read = declareRoute('GET /v1/ops/endpoints/{id}', 'opsGetEndpoint', {
   summary:
     'Read an endpoint of any workspace: how it is, why and since when, what it answered, and ' +
     'what waits for it',
@@ -90,7 +90,7 @@ const read = operation('GET /v1/ops/endpoints/{id}', 'opsGetEndpoint', {
 
 const now = { 200: json(inFull, 'The endpoint as it is now.') };
 
-const changeIt = operation('PATCH /v1/ops/endpoints/{id}', 'opsUpdateEndpoint', {
+const changeIt = declareRoute('PATCH /v1/ops/endpoints/{id}', 'opsUpdateEndpoint', {
   summary: 'Enable or disable an endpoint, or limit how many deliveries a second it gets',
   request: {
     params,
@@ -123,7 +123,7 @@ const changeIt = operation('PATCH /v1/ops/endpoints/{id}', 'opsUpdateEndpoint', 
   responses: now,
 });
 
-const limitIt = operation('PUT /v1/ops/endpoints/{id}/limit', 'limitEndpoint', {
+const limitIt = declareRoute('PUT /v1/ops/endpoints/{id}/limit', 'limitEndpoint', {
   summary: 'Limit how many deliveries a second it gets, and how many at once',
   request: {
     params,
@@ -146,7 +146,7 @@ const limitIt = operation('PUT /v1/ops/endpoints/{id}/limit', 'limitEndpoint', {
   responses: now,
 });
 
-const disableIt = operation('POST /v1/ops/endpoints/{id}/disable', 'disableEndpoint', {
+const disableIt = declareRoute('POST /v1/ops/endpoints/{id}/disable', 'disableEndpoint', {
   summary: 'Send nothing to it any more; its owner sees why, and cannot enable it',
   request: {
     params,
@@ -155,7 +155,7 @@ const disableIt = operation('POST /v1/ops/endpoints/{id}/disable', 'disableEndpo
   responses: now,
 });
 
-const enableIt = operation('POST /v1/ops/endpoints/{id}/enable', 'enableEndpoint', {
+const enableIt = declareRoute('POST /v1/ops/endpoints/{id}/enable', 'enableEndpoint', {
   summary: 'Send to it again, as if it had never failed; what it missed stays so',
   request: { params },
   responses: now,
@@ -173,7 +173,7 @@ const tried = z
   })
   .openapi('TriedEndpoint');
 
-const tryIt = operation('POST /v1/ops/endpoints/{id}/try', 'tryEndpoint', {
+const tryIt = declareRoute('POST /v1/ops/endpoints/{id}/try', 'tryEndpoint', {
   summary:
     'End its rest at once, and send it what waits, the oldest first, as long as it takes it: 5 s ' +
     'and 100 deliveries at most',
@@ -184,7 +184,7 @@ const tryIt = operation('POST /v1/ops/endpoints/{id}/try', 'tryEndpoint', {
   },
 });
 
-const sent = operation('GET /v1/ops/endpoints/{id}/deliveries', 'opsListDeliveries', {
+const sent = declareRoute('GET /v1/ops/endpoints/{id}/deliveries', 'opsListDeliveries', {
   summary: 'List what was sent to an endpoint, with each try, newest first',
   request: { params, query: deliveryQuery },
   responses: { 200: json(pageOf(deliverySchema), 'Deliveries.') },

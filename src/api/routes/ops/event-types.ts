@@ -4,7 +4,7 @@ import { type Put, putEventType } from '../../../ops/event-types/put.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { cursor, limit, pageOf } from '../../paging.ts';
 import { invalid, LISTED, Problem } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import {
   eventType,
   eventTypeParams,
@@ -15,13 +15,13 @@ import {
 } from '../event-type-schema.ts';
 import { eventTypePage } from '../event-types.ts';
 
-const list = operation('GET /v1/ops/event_types', 'opsListEventTypes', {
+const list = declareRoute('GET /v1/ops/event_types', 'opsListEventTypes', {
   summary: 'List event types by name, each in its current version',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string().max(255)) }) },
   responses: { 200: json(pageOf(eventType), 'Event types.') },
 });
 
-const read = operation('GET /v1/ops/event_types/{name}', 'opsGetEventType', {
+const read = declareRoute('GET /v1/ops/event_types/{name}', 'opsGetEventType', {
   summary: 'Read an event type and its versions',
   request: { params: eventTypeParams, query: versionQuery },
   responses: { 200: json(eventTypeWithVersions, 'The event type.') },
@@ -35,7 +35,7 @@ const putQuery = z.strictObject({
   take_over: flag('`true`: also if code has declared it. For types whose code is gone.'),
 });
 
-const put = operation('PUT /v1/ops/event_types/{name}', 'putEventType', {
+const put = declareRoute('PUT /v1/ops/event_types/{name}', 'putEventType', {
   summary: 'Make an event type, or change one',
   description:
     'Another schema is the next version. The same one again changes nothing, or description and ' +

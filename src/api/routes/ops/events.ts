@@ -8,7 +8,7 @@ import { refuseLoneKey } from '../../find.ts';
 import { heavily, LISTING } from '../../heavy.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 import { deliveryTry } from '../deliveries.ts';
 import { timing } from '../events.ts';
 import { dispatchedAt, effectSchema, workflowSchema } from '../journeys.ts';
@@ -127,7 +127,7 @@ const inspected = z
   })
   .openapi('InspectedEvent');
 
-const list = operation('GET /v1/ops/events', 'opsListEvents', {
+const list = declareRoute('GET /v1/ops/events', 'opsListEvents', {
   summary: 'Read the log of all workspaces, newest first',
   request: {
     query: z.strictObject({
@@ -165,7 +165,7 @@ const list = operation('GET /v1/ops/events', 'opsListEvents', {
   responses: { 200: json(pageOf(logged), 'Events, without their payloads.') },
 });
 
-const scheduled = operation('GET /v1/ops/scheduled', 'opsCountScheduled', {
+const scheduled = declareRoute('GET /v1/ops/scheduled', 'opsCountScheduled', {
   summary: 'Count the events that are for later, by type',
   request: { query: z.strictObject({ workspace_id: uuid.optional() }) },
   responses: {
@@ -184,13 +184,13 @@ const scheduled = operation('GET /v1/ops/scheduled', 'opsCountScheduled', {
   },
 });
 
-const read = operation('GET /v1/ops/events/{id}', 'opsGetEvent', {
+const read = declareRoute('GET /v1/ops/events/{id}', 'opsGetEvent', {
   summary: 'Read an event of any workspace, and what became of it',
   request: { params: z.object({ id: uuid }) },
   responses: { 200: json(inspected, 'The event.') },
 });
 
-const journey = operation('GET /v1/ops/messages/{id}/effects', 'opsGetMessageEffects', {
+const journey = declareRoute('GET /v1/ops/messages/{id}/effects', 'opsGetMessageEffects', {
   summary: "Read a message's journey, in whatever workspace it is",
   request: { params: z.object({ id: uuid }) },
   responses: {

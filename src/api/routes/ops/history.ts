@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { ranges, readHistory } from '../../../ops/status/history.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 
 const values = (description: string) => z.array(z.number().nullable()).openapi({ description });
 
@@ -27,7 +27,7 @@ const history = z
 
 const lengths = Object.keys(ranges) as [keyof typeof ranges, ...(keyof typeof ranges)[]];
 
-const read = operation('GET /v1/ops/history', 'getHistory', {
+const read = declareRoute('GET /v1/ops/history', 'getHistory', {
   summary: 'How rates, backlogs and lag were',
   description:
     'Samples are kept for seven days, coarser with age: every 10 s for 3 hours, every minute for ' +

@@ -17,7 +17,7 @@ import { text, timestamp } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { conflict, invalid, notFound } from '../../problem.ts';
-import { body, type Env, json, operation, router } from '../../router.ts';
+import { body, declareRoute, type Env, json, router } from '../../router.ts';
 import { checkEventTypes, url, wanted } from '../endpoint-schema.ts';
 import { newSecret } from '../rotate-secret.ts';
 import { accepted, beginAs } from './operations.ts';
@@ -129,7 +129,7 @@ const subscribed = status
   })
   .openapi('Subscribed');
 
-const put = operation('PUT /v1/ops/subscribers/{name}', 'subscribe', {
+const put = declareRoute('PUT /v1/ops/subscribers/{name}', 'subscribe', {
   summary: 'Subscribe an HTTP service, or change it',
   description:
     'Workers of effects post it events from then on, within seconds, signed as Standard Webhooks ' +
@@ -145,14 +145,14 @@ const put = operation('PUT /v1/ops/subscribers/{name}', 'subscribe', {
   },
 });
 
-const remove = operation('DELETE /v1/ops/subscribers/{name}', 'unsubscribe', {
+const remove = declareRoute('DELETE /v1/ops/subscribers/{name}', 'unsubscribe', {
   summary: 'Retire a subscriber: nothing new is for it, and what is open is finished',
   description: 'As `POST …/retire` with `open: finish`.',
   request: { params },
   responses: accepted,
 });
 
-const rotate = operation(
+const rotate = declareRoute(
   'POST /v1/ops/subscribers/{name}/rotate_secret',
   'rotateSubscriberSecret',
   {
@@ -176,7 +176,7 @@ const rotate = operation(
   },
 );
 
-const tryIt = operation('POST /v1/ops/subscribers/{name}/try', 'trySubscriber', {
+const tryIt = declareRoute('POST /v1/ops/subscribers/{name}/try', 'trySubscriber', {
   summary: 'Send an HTTP subscriber a signed call with `test: true` and no events',
   creates: true,
   request: { params },

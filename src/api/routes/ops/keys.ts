@@ -6,7 +6,7 @@ import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { reason } from './operations.ts';
 
 const key = z
@@ -20,13 +20,13 @@ const key = z
   })
   .openapi('OperatedKey');
 
-const list = operation('GET /v1/ops/keys', 'opsListApiKeys', {
+const list = declareRoute('GET /v1/ops/keys', 'opsListApiKeys', {
   summary: 'List the keys of all workspaces, newest first',
   request: { query: z.strictObject({ workspace_id: uuid.optional(), limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(key), 'Keys, without their secrets.') },
 });
 
-const create = operation('POST /v1/ops/keys', 'opsCreateApiKey', {
+const create = declareRoute('POST /v1/ops/keys', 'opsCreateApiKey', {
   summary: 'Make a key for a workspace',
   refuses: [404],
   creates: true,
@@ -57,7 +57,7 @@ const which = z
   })
   .openapi('KeysToRevoke', { oneOf: [{ required: ['ids'] }, { required: ['workspace_id'] }] });
 
-const revoke = operation('POST /v1/ops/keys/revoke', 'revokeApiKeys', {
+const revoke = declareRoute('POST /v1/ops/keys/revoke', 'revokeApiKeys', {
   summary: 'Take keys away for good; they stop working at once',
   request: { body: body(which) },
   responses: {

@@ -5,7 +5,7 @@ import { ACTIONS } from '../../../ops/access/actions.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 
 const entry = z
   .object({
@@ -37,7 +37,7 @@ const verb = z
   .optional()
   .openapi({ description: 'Only this verb.', enum: ACTIONS });
 
-const list = operation('GET /v1/ops/log', 'listOperationsLog', {
+const list = declareRoute('GET /v1/ops/log', 'listOperationsLog', {
   summary: 'Who did what, when and why',
   request: {
     query: z.strictObject({

@@ -16,7 +16,7 @@ import { once } from '../../middleware/idempotency.ts';
 import { requestOf } from '../../middleware/request-id.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { type Env, json, operation, router } from '../../router.ts';
+import { declareRoute, type Env, json, router } from '../../router.ts';
 
 export const operationSchema = z
   .object({
@@ -113,7 +113,7 @@ const addresses = [
 type Address = (typeof addresses)[number];
 
 const list = ({ path, noun, deprecated }: Address) =>
-  operation(`GET ${path}`, `list${noun}s`, {
+  declareRoute(`GET ${path}`, `list${noun}s`, {
     deprecated,
     summary: 'List operations, newest first',
     request: { query: z.strictObject({ limit, cursor: idCursor }) },
@@ -121,7 +121,7 @@ const list = ({ path, noun, deprecated }: Address) =>
   });
 
 const read = ({ path, noun, deprecated }: Address) =>
-  operation(`GET ${path}/{id}`, `get${noun}`, {
+  declareRoute(`GET ${path}/{id}`, `get${noun}`, {
     deprecated,
     summary: 'Read how far an operation is',
     request: { params },
@@ -129,7 +129,7 @@ const read = ({ path, noun, deprecated }: Address) =>
   });
 
 const change = ({ path, noun, deprecated }: Address, verb: OperationChange, summary: string) =>
-  operation(`POST ${path}/{id}/${verb}`, `${verb}${noun}`, {
+  declareRoute(`POST ${path}/{id}/${verb}`, `${verb}${noun}`, {
     deprecated,
     summary,
     refuses: [409],

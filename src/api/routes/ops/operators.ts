@@ -6,7 +6,7 @@ import { newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 
 const role = z.enum(['viewer', 'operator'], {
   message: 'must be "viewer" (may read) or "operator" (may act)',
@@ -26,7 +26,7 @@ const operator = z
   })
   .openapi('Operator');
 
-const create = operation('POST /v1/ops/operators', 'createOperator', {
+const create = declareRoute('POST /v1/ops/operators', 'createOperator', {
   summary: 'Make an operator with a key of its own',
   creates: true,
   request: { body: body(newOperator) },
@@ -38,13 +38,13 @@ const create = operation('POST /v1/ops/operators', 'createOperator', {
   },
 });
 
-const list = operation('GET /v1/ops/operators', 'listOperators', {
+const list = declareRoute('GET /v1/ops/operators', 'listOperators', {
   summary: 'List operators, newest first',
   request: { query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(operator), 'Operators, without their keys.') },
 });
 
-const remove = operation('DELETE /v1/ops/operators/{id}', 'deleteOperator', {
+const remove = declareRoute('DELETE /v1/ops/operators/{id}', 'deleteOperator', {
   summary: 'Delete an operator; the key stops working at once',
   request: { params: z.object({ id: uuid }) },
   responses: { 204: { description: 'Gone.' } },

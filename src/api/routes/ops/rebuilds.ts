@@ -3,7 +3,7 @@ import type { Database } from '../../../db/client.ts';
 import { isBeingRebuilt, REBUILDABLE } from '../../../ops/operations/rebuild.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { conflict } from '../../problem.ts';
-import { body, operation, router } from '../../router.ts';
+import { body, declareRoute, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 const names = REBUILDABLE.join(', ');
@@ -12,7 +12,7 @@ const given = z
   .strictObject({ subscriber: z.enum(REBUILDABLE, { message }), per_second: perSecond, reason })
   .openapi('Rebuild');
 
-const rebuild = operation('POST /v1/ops/rebuilds', 'createRebuild', {
+const rebuild = declareRoute('POST /v1/ops/rebuilds', 'createRebuild', {
   summary: 'Make a projection anew while it is read, and swap at the end',
   creates: true,
   request: { body: body(given) },

@@ -6,7 +6,7 @@ import { moment, text, typeName, uuid } from '../../fields.ts';
 import { findSubscriber, noSuchSubscriber, refuseLoneKey } from '../../find.ts';
 import { heavily } from '../../heavy.ts';
 import { conflict, invalid } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 /** Events a second, unless it is said: what lets live traffic keep its latency. */
@@ -74,7 +74,7 @@ const plan = z
   })
   .openapi('ReplayPlan');
 
-const replay = operation('POST /v1/ops/replays', 'createReplay', {
+const replay = declareRoute('POST /v1/ops/replays', 'createReplay', {
   summary: 'Run effects again for events of the log',
   description:
     'What is dead is tried again. What is done is done again where doing it twice comes to the ' +

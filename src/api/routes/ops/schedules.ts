@@ -18,7 +18,7 @@ import { didYouMean } from '../../find.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid, notFound, Problem } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { checkEvent } from '../emit/check-event.ts';
 import {
   backfilled,
@@ -31,7 +31,7 @@ import {
   scheduleInFull,
 } from './schedule-schema.ts';
 
-const list = operation('GET /v1/ops/schedules', 'listSchedules', {
+const list = declareRoute('GET /v1/ops/schedules', 'listSchedules', {
   summary: 'List schedules by name',
   request: {
     query: z.strictObject({ workspace_id: uuid.optional(), limit, cursor: cursor(z.string()) }),
@@ -41,7 +41,7 @@ const list = operation('GET /v1/ops/schedules', 'listSchedules', {
 
 const now = { 200: json(scheduleInFull, 'The schedule as it is now.') };
 
-const read = operation('GET /v1/ops/schedules/{name}', 'getSchedule', {
+const read = declareRoute('GET /v1/ops/schedules/{name}', 'getSchedule', {
   summary: 'Read a schedule: when it runs next, and its newest runs',
   request: { params },
   responses: now,
@@ -51,7 +51,7 @@ const replace = z.enum(['true', 'false']).default('false').openapi({
   description: '`true`: a schedule of that name that says something else is changed.',
 });
 
-const put = operation('PUT /v1/ops/schedules/{name}', 'putSchedule', {
+const put = declareRoute('PUT /v1/ops/schedules/{name}', 'putSchedule', {
   summary: 'Emit an event again and again',
   description:
     'The same once more changes nothing. 409 where there is a schedule of that name that says ' +
@@ -65,13 +65,13 @@ const put = operation('PUT /v1/ops/schedules/{name}', 'putSchedule', {
   responses: now,
 });
 
-const remove = operation('DELETE /v1/ops/schedules/{name}', 'deleteSchedule', {
+const remove = declareRoute('DELETE /v1/ops/schedules/{name}', 'deleteSchedule', {
   summary: 'Delete a schedule; the events that it has emitted stay',
   request: { params },
   responses: { 204: { description: 'It is deleted.' } },
 });
 
-const pause = operation('POST /v1/ops/schedules/{name}/pause', 'pauseSchedule', {
+const pause = declareRoute('POST /v1/ops/schedules/{name}/pause', 'pauseSchedule', {
   summary: 'Emit nothing of it until it is resumed; what is due meanwhile is skipped',
   request: {
     params,
@@ -80,20 +80,20 @@ const pause = operation('POST /v1/ops/schedules/{name}/pause', 'pauseSchedule', 
   responses: now,
 });
 
-const resume = operation('POST /v1/ops/schedules/{name}/resume', 'resumeSchedule', {
+const resume = declareRoute('POST /v1/ops/schedules/{name}/resume', 'resumeSchedule', {
   summary: 'Go on with the first run from now on',
   request: { params },
   responses: now,
 });
 
-const trigger = operation('POST /v1/ops/schedules/{name}/trigger', 'triggerSchedule', {
+const trigger = declareRoute('POST /v1/ops/schedules/{name}/trigger', 'triggerSchedule', {
   summary: 'Emit a run at once, also while it is paused',
   creates: true,
   request: { params },
   responses: { 200: json(emittedRun, 'What was emitted.') },
 });
 
-const backfill = operation('POST /v1/ops/schedules/{name}/backfill', 'backfillSchedule', {
+const backfill = declareRoute('POST /v1/ops/schedules/{name}/backfill', 'backfillSchedule', {
   summary: 'Emit the runs of a time that were missed or skipped: 500 at most',
   description: 'Each run is emitted once: the same backfill again emits nothing.',
   request: { params, body: body(backfillRange) },

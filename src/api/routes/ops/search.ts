@@ -3,7 +3,7 @@ import { recordAction } from '../../../ops/access/action-log.ts';
 import { channelNames } from '../../../ops/inspect/channel-names.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { uuid } from '../../fields.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 import { searchMessages } from '../search-page.ts';
 import { searchHit, searchPage, searchQuery } from '../search-schema.ts';
 
@@ -14,7 +14,7 @@ const hit = searchHit
   .extend({ workspace_id: uuid, workspace_name: z.string(), channel_name: z.string() })
   .openapi('OperatorSearchHit');
 
-const find = operation('GET /v1/ops/search', 'opsSearchMessages', {
+const find = declareRoute('GET /v1/ops/search', 'opsSearchMessages', {
   summary: 'Search the messages of all workspaces, or of one',
   description:
     'As `GET /v1/search`. In all workspaces a search must have a word, or `from:`. The action ' +

@@ -4,7 +4,7 @@ import { namespaceUrl } from '../../../ops/inspect/temporal-ui.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { timestamp } from '../../fields.ts';
 import { takeSession } from '../../middleware/session.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 
 const session = z
   .object({
@@ -19,7 +19,7 @@ const session = z
 
 const signedIn: Record<string, string[]> = { operator: [] };
 
-const read = operation('GET /v1/ops/session', 'getSession', {
+const read = declareRoute('GET /v1/ops/session', 'getSession', {
   // With `optional` nobody need be.
   security: [signedIn, {}],
   summary: 'Who calls, and what they may do',
@@ -41,7 +41,7 @@ const read = operation('GET /v1/ops/session', 'getSession', {
   },
 });
 
-const end = operation('DELETE /v1/ops/session', 'endSession', {
+const end = declareRoute('DELETE /v1/ops/session', 'endSession', {
   summary: 'Sign out of the console; a key that was sent stays what it is',
   responses: { 204: { description: 'Signed out.' } },
 });

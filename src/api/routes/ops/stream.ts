@@ -2,9 +2,9 @@ import { z } from '@hono/zod-openapi';
 import type { Live, Told } from '../../../ops/status/live.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { Problem } from '../../problem.ts';
-import { operation, router } from '../../router.ts';
+import { declareRoute, router } from '../../router.ts';
 
-const stream = operation('GET /v1/ops/stream', 'streamSamples', {
+const stream = declareRoute('GET /v1/ops/stream', 'streamSamples', {
   summary: 'Rates, backlogs and lag as they change, as server-sent events',
   description:
     'Begins with the event `recent`: a list of samples, oldest first, as far as somebody has ' +

@@ -17,7 +17,7 @@ import { noSuchSubscriber } from '../../find.ts';
 import { inPlace, LISTING } from '../../heavy.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
-import { body, type Env, json, operation, router } from '../../router.ts';
+import { body, declareRoute, type Env, json, router } from '../../router.ts';
 import { accepted, beginAs } from './operations.ts';
 import {
   advice,
@@ -40,19 +40,19 @@ const until = moment
   .openapi({ description: 'When it resumes by itself; default: when somebody resumes it.' });
 const answer = { 200: json(status, 'The subscriber as it is now.') };
 
-const list = operation('GET /v1/ops/subscribers', 'opsListSubscribers', {
+const list = declareRoute('GET /v1/ops/subscribers', 'opsListSubscribers', {
   summary: 'How each subscriber is doing',
   request: { query: z.strictObject({ limit, cursor: cursor(z.string()) }) },
   responses: { 200: json(pageOf(status), 'Subscribers by name.') },
 });
 
-const read = operation('GET /v1/ops/subscribers/{name}', 'opsGetSubscriber', {
+const read = declareRoute('GET /v1/ops/subscribers/{name}', 'opsGetSubscriber', {
   summary: 'How a subscriber is doing',
   request: { params },
   responses: answer,
 });
 
-const scale = operation('GET /v1/ops/subscribers/{name}/scale', 'adviseSubscriberScale', {
+const scale = declareRoute('GET /v1/ops/subscribers/{name}/scale', 'adviseSubscriberScale', {
   summary: 'How many workers a subscriber needs',
   request: {
     params,
@@ -65,25 +65,25 @@ const scale = operation('GET /v1/ops/subscribers/{name}/scale', 'adviseSubscribe
   responses: { 200: json(advice, 'What is suggested, and from what.') },
 });
 
-const pauseIt = operation('POST /v1/ops/subscribers/{name}/pause', 'pauseSubscriber', {
+const pauseIt = declareRoute('POST /v1/ops/subscribers/{name}/pause', 'pauseSubscriber', {
   summary: 'Let none of its calls begin; its events wait',
   request: { params, body: body(z.strictObject({ reason, until }).openapi('Pause')) },
   responses: answer,
 });
 
-const drainIt = operation('POST /v1/ops/subscribers/{name}/drain', 'drainSubscriber', {
+const drainIt = declareRoute('POST /v1/ops/subscribers/{name}/drain', 'drainSubscriber', {
   summary: 'Pause, and say when nothing of it runs any more',
   request: { params, body: body(z.strictObject({ reason, until }).openapi('Drain')) },
   responses: answer,
 });
 
-const resumeIt = operation('POST /v1/ops/subscribers/{name}/resume', 'resumeSubscriber', {
+const resumeIt = declareRoute('POST /v1/ops/subscribers/{name}/resume', 'resumeSubscriber', {
   summary: 'End a pause; what has waited is done',
   request: { params },
   responses: answer,
 });
 
-const limitIt = operation('PUT /v1/ops/subscribers/{name}/limit', 'limitSubscriber', {
+const limitIt = declareRoute('PUT /v1/ops/subscribers/{name}/limit', 'limitSubscriber', {
   summary: 'Limit how many events a second it does',
   request: {
     params,
@@ -101,7 +101,7 @@ const limitIt = operation('PUT /v1/ops/subscribers/{name}/limit', 'limitSubscrib
   responses: answer,
 });
 
-const limitWorkspacesOfIt = operation(
+const limitWorkspacesOfIt = declareRoute(
   'PUT /v1/ops/subscribers/{name}/workspace_limit',
   'limitSubscriberWorkspaces',
   {
@@ -155,7 +155,7 @@ const retirement = z
   })
   .openapi('Retire');
 
-const retireIt = operation('POST /v1/ops/subscribers/{name}/retire', 'retireSubscriber', {
+const retireIt = declareRoute('POST /v1/ops/subscribers/{name}/retire', 'retireSubscriber', {
   summary: 'Retire a subscriber: nothing new is for it; the others are left alone',
   description:
     'It is retired at once. The operation sees to what is open. `finish`: its workers do it, and ' +
@@ -168,11 +168,15 @@ const retireIt = operation('POST /v1/ops/subscribers/{name}/retire', 'retireSubs
   responses: accepted,
 });
 
-const reinstateIt = operation('DELETE /v1/ops/subscribers/{name}/retire', 'reinstateSubscriber', {
-  summary: 'Take a retirement back; a backfill brings what was missed',
-  request: { params },
-  responses: answer,
-});
+const reinstateIt = declareRoute(
+  'DELETE /v1/ops/subscribers/{name}/retire',
+  'reinstateSubscriber',
+  {
+    summary: 'Take a retirement back; a backfill brings what was missed',
+    request: { params },
+    responses: answer,
+  },
+);
 
 /** Subscribers, and what operators do to one of them. */
 export function opsSubscriberRoutes(deps: ApiDependencies) {

@@ -4,14 +4,14 @@ import { resetOne } from '../../../ops/operations/reset.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text } from '../../fields.ts';
 import { conflict, notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { letters, lettersOf } from './dead-letters.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';
 
 /** Resets a second, unless it is said: the server's own batch does 50, beside live traffic. */
 const PACE = 20;
 
-const reset = operation('POST /v1/ops/workflows/{id}/reset', 'resetWorkflow', {
+const reset = declareRoute('POST /v1/ops/workflows/{id}/reset', 'resetWorkflow', {
   summary: 'Reset a workflow that has ended to its first task; what is done is not done twice',
   refuses: [409],
   request: { params: z.object({ id: text(1, 255) }) },
@@ -25,7 +25,7 @@ const reset = operation('POST /v1/ops/workflows/{id}/reset', 'resetWorkflow', {
   },
 });
 
-const bulk = operation('POST /v1/ops/resets', 'createReset', {
+const bulk = declareRoute('POST /v1/ops/resets', 'createReset', {
   summary: 'Reset the workflows that have given up these dead letters',
   creates: true,
   request: { body: body(letters({ per_second: perSecond, reason }).openapi('Resets')) },

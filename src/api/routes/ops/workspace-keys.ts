@@ -7,25 +7,25 @@ import { type Keyring, newKey } from '../../keys.ts';
 import { once } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
-import { body, json, operation, router } from '../../router.ts';
+import { body, declareRoute, json, router } from '../../router.ts';
 import { apiKey, apiKeyWithSecret, newApiKey } from '../api-keys.ts';
 
 const params = z.object({ id: uuid });
 
-const list = operation('GET /v1/ops/workspaces/{id}/api_keys', 'opsListWorkspaceApiKeys', {
+const list = declareRoute('GET /v1/ops/workspaces/{id}/api_keys', 'opsListWorkspaceApiKeys', {
   summary: 'List the keys of a workspace, newest first',
   request: { params, query: z.strictObject({ limit, cursor: idCursor }) },
   responses: { 200: json(pageOf(apiKey), 'Keys, without their secrets.') },
 });
 
-const create = operation('POST /v1/ops/workspaces/{id}/api_keys', 'opsCreateWorkspaceApiKey', {
+const create = declareRoute('POST /v1/ops/workspaces/{id}/api_keys', 'opsCreateWorkspaceApiKey', {
   summary: 'Make another key for a workspace',
   creates: true,
   request: { params, body: body(newApiKey) },
   responses: { 201: json(apiKeyWithSecret, 'The key; the secret is shown this once.') },
 });
 
-const remove = operation(
+const remove = declareRoute(
   'DELETE /v1/ops/workspaces/{id}/api_keys/{key_id}',
   'opsDeleteWorkspaceApiKey',
   {

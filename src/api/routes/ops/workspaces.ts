@@ -3,13 +3,13 @@ import { listWorkspaces } from '../../../ops/access/workspaces.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
-import { json, operation, router } from '../../router.ts';
+import { declareRoute, json, router } from '../../router.ts';
 
 const workspace = z
   .object({ id: uuid, name: z.string(), created_at: timestamp })
   .openapi('Workspace');
 
-const list = operation('GET /v1/ops/workspaces', 'listWorkspaces', {
+const list = declareRoute('GET /v1/ops/workspaces', 'listWorkspaces', {
   summary: 'List workspaces, newest first',
   request: {
     query: z.strictObject({
