@@ -1,14 +1,14 @@
 import type { MiddlewareHandler } from 'hono';
 import { Registry } from 'prom-client';
 import { answerAsset } from './asset.ts';
-import { consoleRoutes } from './console/index.ts';
+import { pageRoutes } from './console/page.ts';
+import { sessionRoutes } from './console/session.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { apiDocuments } from './documents/index.ts';
 import { createKeyring } from './keys.ts';
 import { noLimits } from './limits/index.ts';
 import { operatorKey, workspaceKey } from './middleware/authenticate.ts';
 import { guard } from './middleware/guard.ts';
-import { notKept } from './middleware/not-kept.ts';
 import { observe } from './middleware/observe.ts';
 import { operator, operatorLookup } from './middleware/operator.ts';
 import { onError, onUnrouted } from './middleware/problems.ts';
@@ -55,7 +55,9 @@ export function createApp(deps: ApiDependencies) {
   if (deps.openMetrics === false) app.use('/metrics', operator(recognition));
   app.route('/', healthRoutes(deps, registry));
   app.route('/', docsRoutes());
-  app.route('/', consoleRoutes(recognition));
+  // The console. What it shows and does are calls under /v1/ops.
+  app.route('/', sessionRoutes(recognition));
+  app.route('/', pageRoutes());
   const documents = apiDocuments(app, deps.eventTypes);
   app.get('/openapi.json', async (c) => answerAsset(c, await documents.openapi()));
   app.get('/asyncapi.json', async (c) => answerAsset(c, await documents.asyncapi()));
@@ -67,28 +69,7 @@ export function createApp(deps: ApiDependencies) {
   app.use('/v1/events/*', batchIsNoId);
   app.use('/v1/*', workspaceKey(keyring, limits));
   app.route('/', apiKeyRoutes(deps, keyring));
-  const routes = [
-    postMessageRoute,
-    messageRoutes,
-    journeyRoutes,
-    channelRoutes,
-    emitRoutes,
-    eventRoutes,
-    eventTypeRoutes,
-    searchRoutes,
-    notificationRoutes,
-  ];
-  const more = [
-    memberRoutes,
-    analyticsRoutes,
-    auditRoutes,
-    endpointRoutes,
-    deliveryRoutes,
-    redeliverRoutes,
-    rotateSecretRoutes,
-    subscriberRoutes,
-  ];
-  for (const route of [...routes, ...more]) app.route('/', route(deps));
+  for (const route of routesOfWorkspaces) app.route('/', route(deps));
   app.notFound(onUnrouted(app));
   return app;
 }
@@ -102,3 +83,34 @@ const batchIsNoId: MiddlewareHandler<Env> = async (c, next) => {
   const isOther = c.req.path === '/v1/events/batch' && c.req.method !== 'POST';
   return isOther ? c.notFound() : await next();
 };
+
+/**
+ * What is answered to one caller is kept by no cache on its way, and taken for nothing but what it
+ * says it is.
+ */
+const notKept: MiddlewareHandler = async (c, next) => {
+  await next();
+  c.res.headers.set('cache-control', 'no-store');
+  c.res.headers.set('x-content-type-options', 'nosniff');
+};
+
+/** What a workspace's key opens. */
+const routesOfWorkspaces = [
+  postMessageRoute,
+  messageRoutes,
+  journeyRoutes,
+  channelRoutes,
+  emitRoutes,
+  eventRoutes,
+  eventTypeRoutes,
+  searchRoutes,
+  notificationRoutes,
+  memberRoutes,
+  analyticsRoutes,
+  auditRoutes,
+  endpointRoutes,
+  deliveryRoutes,
+  redeliverRoutes,
+  rotateSecretRoutes,
+  subscriberRoutes,
+];

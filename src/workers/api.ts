@@ -7,9 +7,9 @@ import { verifyAudit } from '../activities/audit/verify.ts';
 import { summaryStore } from '../activities/cache/summaries.ts';
 import { isAllowedWebhookUrl } from '../activities/runtime/network/ssrf.ts';
 import { createApp } from '../api/app.ts';
+import { cachedFor } from '../api/cached-for.ts';
 import type { ApiDependencies } from '../api/dependencies.ts';
 import { createLimits, type Limits } from '../api/limits/index.ts';
-import { shared } from '../api/shared.ts';
 import { connectDatabase, type Database, type DatabaseOptions } from '../db/client.ts';
 import { createHeavy, type Heavy } from '../db/heavy/heavy.ts';
 import { soon } from '../db/soon.ts';
@@ -189,13 +189,13 @@ function registerApiMetrics({ config, metrics, pools }: ApiProcess, check: Ledge
   // Counts what is open as often as the ledger is checked, however often somebody asks.
   registerBacklogMetrics(
     metrics,
-    shared(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(pg)),
+    cachedFor(config.KNOCKON_CHECK_EVERY, () => readSubscriberBacklogs(pg)),
   );
 }
 
 /** Whether requests can be served and events move on, as /readyz answers. */
 function progressOf({ config, pools }: ApiProcess, check: LedgerCheck) {
-  return shared(READY_MS, async () => {
+  return cachedFor(READY_MS, async () => {
     // A long pause is shown, but the process stays ready: somebody meant it, and it harms no
     // request.
     const paused = soon(stalePauses(pools.background.pg, config.KNOCKON_PAUSED_TOO_LONG)).catch(

@@ -7,7 +7,7 @@ import { ask } from '../../db/statements.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { moment, timestamp, uuid, whole, zone } from '../fields.ts';
 import { findChannel } from '../find.ts';
-import { heavily, LIST_MS } from '../heavy.ts';
+import { heavily, LIST_MS } from '../heavy-reads.ts';
 import { cursor, pageOf, toPlainPage } from '../paging.ts';
 import { invalid } from '../problem.ts';
 import { declareRoute, json, router } from '../router.ts';

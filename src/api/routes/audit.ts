@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { TransactionSql } from 'postgres';
 import type { ApiDependencies, AuditProgress } from '../dependencies.ts';
 import { seq, timestamp, uuid } from '../fields.ts';
-import { heavily, LIST_MS, orProblem, ownership } from '../heavy.ts';
+import { heavily, LIST_MS, orProblem, ownership } from '../heavy-reads.ts';
 import { limit, pageOf, seqCursor, toPage } from '../paging.ts';
 import { Problem } from '../problem.ts';
 import { declareRoute, json, router } from '../router.ts';

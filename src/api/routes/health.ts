@@ -2,10 +2,10 @@ import { z } from '@hono/zod-openapi';
 import type { TypedResponse } from 'hono';
 import type { Registry } from 'prom-client';
 import { answerAsset, makeAsset } from '../asset.ts';
+import { cachedFor } from '../cached-for.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { requestOf } from '../middleware/request-id.ts';
 import { declareRoute, json, router } from '../router.ts';
-import { shared } from '../shared.ts';
 
 const open = { security: [], tags: ['Health'] };
 const readinessSchema = z
@@ -49,7 +49,7 @@ export const healthRoutes = (
   { readiness, log }: Pick<ApiDependencies, 'readiness' | 'log'>,
   registry: Registry,
 ) => {
-  const scrape = shared(
+  const scrape = cachedFor(
     SCRAPED_MS,
     async () => await makeAsset(registry.contentType, await registry.metrics()),
   );

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { verifyLedger } from '../../ops/status/verify.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { timestamp, uuid } from '../fields.ts';
-import { inPlace, LISTING } from '../heavy.ts';
+import { inPlace, LISTING } from '../heavy-reads.ts';
 import { declareRoute, json, router } from '../router.ts';
 
 const events = (description: string) => z.int().openapi({ description });

@@ -5,7 +5,7 @@ import { createPauses } from '../../pauses.ts';
 import { highlight } from '../../text/search/highlight.ts';
 import { type Query, readQuery } from '../../text/search/query.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { heavily } from '../heavy.ts';
+import { heavily } from '../heavy-reads.ts';
 import { toPage } from '../paging.ts';
 import { invalid } from '../problem.ts';
 import type { Env } from '../router.ts';

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { listSubscribers } from '../../ops/status/list-subscribers.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { inPlace, LISTING } from '../heavy.ts';
+import { inPlace, LISTING } from '../heavy-reads.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../paging.ts';
 import { notFound } from '../problem.ts';
 import { declareRoute, type Env, json, router } from '../router.ts';

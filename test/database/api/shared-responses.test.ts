@@ -1,9 +1,9 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Gauge, Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
+import { cachedFor } from '../../../src/api/cached-for.ts';
 import { createHealthApp } from '../../../src/api/health-app.ts';
 import * as documents from '../../../src/api/openapi.ts';
-import { shared } from '../../../src/api/shared.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();
@@ -113,12 +113,12 @@ describe('metrics', () => {
 
 test('what is shared is made once in its time, and a failure is told and not kept', async () => {
   const make = vi.fn(async () => 'made');
-  const get = shared(60_000, make);
+  const get = cachedFor(60_000, make);
   expect(await Promise.all([get(), get()])).toEqual(['made', 'made']);
   expect(await get()).toBe('made');
   expect(make).toHaveBeenCalledTimes(1);
   const failing = vi.fn().mockRejectedValueOnce(new Error('away')).mockResolvedValue('back');
-  const again = shared(60_000, failing);
+  const again = cachedFor(60_000, failing);
   const waited = await Promise.allSettled([again(), again()]);
   expect(waited.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(await again()).toBe('back');

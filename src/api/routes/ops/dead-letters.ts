@@ -8,7 +8,7 @@ import { workflowLink } from '../../../ops/inspect/temporal-ui.ts';
 import { discard } from '../../../ops/operations/discard.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
-import { heavily, LISTING } from '../../heavy.ts';
+import { heavily, LISTING } from '../../heavy-reads.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { body, declareRoute, json, router } from '../../router.ts';

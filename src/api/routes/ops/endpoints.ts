@@ -12,7 +12,7 @@ import {
 } from '../../../ops/inspect/endpoints.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
-import { inPlace, LISTING } from '../../heavy.ts';
+import { inPlace, LISTING } from '../../heavy-reads.ts';
 import { onceOutside } from '../../middleware/idempotency.ts';
 import { idCursor, limit, pageOf, toPage } from '../../paging.ts';
 import { conflict, notFound } from '../../problem.ts';

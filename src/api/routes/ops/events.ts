@@ -5,7 +5,7 @@ import { inAll, scheduledByType } from '../../../ops/scheduled-events.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, timestamp, typeName, uuid } from '../../fields.ts';
 import { refuseLoneKey } from '../../find.ts';
-import { heavily, LISTING } from '../../heavy.ts';
+import { heavily, LISTING } from '../../heavy-reads.ts';
 import { idCursor, limit, pageOf, toIdPage } from '../../paging.ts';
 import { notFound } from '../../problem.ts';
 import { declareRoute, json, router } from '../../router.ts';

@@ -4,7 +4,7 @@ import { explainPlan, planReplay } from '../../../ops/operations/replay.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, typeName, uuid } from '../../fields.ts';
 import { findSubscriber, noSuchSubscriber, refuseLoneKey } from '../../find.ts';
-import { heavily } from '../../heavy.ts';
+import { heavily } from '../../heavy-reads.ts';
 import { conflict, invalid } from '../../problem.ts';
 import { body, declareRoute, json, router } from '../../router.ts';
 import { accepted, begin, perSecond, reason } from './operations.ts';

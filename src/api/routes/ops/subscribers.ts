@@ -14,7 +14,7 @@ import { subscriberStatuses } from '../../../ops/status/subscriber-status.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { moment, text, uuid, whole } from '../../fields.ts';
 import { noSuchSubscriber } from '../../find.ts';
-import { inPlace, LISTING } from '../../heavy.ts';
+import { inPlace, LISTING } from '../../heavy-reads.ts';
 import { cursor, limit, pageOf, toPlainPage } from '../../paging.ts';
 import { invalid } from '../../problem.ts';
 import { body, declareRoute, type Env, json, router } from '../../router.ts';

@@ -1,8 +1,8 @@
 /**
- * Makes something at most once in so many ms: who asks while it is made, or until then, gets the
- * same. A failure is told to those who waited for it, and the next tries again.
+ * Makes something at most once in `ms`. Calls while it is made, and until then, get the same. A
+ * failure goes to the calls that waited for it, and the next call tries again.
  */
-export function shared<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
+export function cachedFor<T>(ms: number, make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   let until = 0;
   let isUnderWay = false;
