@@ -1,4 +1,5 @@
 import type { TransactionSql } from 'postgres';
+import { isClaimUnderWay } from '../../outbox/claims-under-way.ts';
 import { type EventEffect, effectStatuses } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
@@ -12,12 +13,6 @@ interface BackfillInput {
   /** Set where the subscriber is ordered: how many events one call takes. */
   ordered?: number;
 }
-
-/**
- * A statement that claims events lasts less than this, in ms: what is claimed later is claimed for
- * everybody who was registered then.
- */
-const CLAIMING = 15_000;
 
 const inputOf = (
   input: Record<string, unknown>,
@@ -35,11 +30,12 @@ function oneCall(pairs: EventEffect[], batch: number): EventEffect[] {
   return end === -1 ? pairs : pairs.slice(0, end);
 }
 
-async function isYoung(tx: TransactionSql, moment: Date): Promise<boolean> {
-  const [row] = await tx<{ young: boolean }[]>`
-    select ${moment.toISOString()}::timestamptz > now() - ${CLAIMING}::float8 *
-      interval '1 ms' as young`;
-  return row?.young ?? false;
+/** Whether an event may be claimed by somebody who does not know the subscriber. */
+async function isUnknown(tx: TransactionSql, registered: Date): Promise<boolean> {
+  const moment = tx`${registered.toISOString()}::timestamptz`;
+  const [row] = await tx<{ unknown: boolean }[]>`
+    select ${isClaimUnderWay(tx, moment)} as unknown`;
+  return row?.unknown ?? false;
 }
 
 const first = (pair: EventEffect): Redispatched => ({ ...pair, purpose: 'first' });
@@ -63,14 +59,14 @@ export const backfill: OperationHandler = {
     dispatchPage(deps, operation, async (tx, cursor) => {
       const { subscriber, filter, ordered } = inputOf(operation.input);
       const place = readCursor(cursor);
+      // Asked first: what is claimed for others is committed before the events are looked at.
+      const mayBeUnknown = await isUnknown(tx, operation.created_at);
       const { pairs, last, isLast } = await scan(tx, filter, {
         subscriber,
         after: place.after,
         limit,
       });
-      const isUnsure =
-        pairs.some(({ status }) => status === 'waiting') &&
-        (await isYoung(tx, operation.created_at));
+      const isUnsure = mayBeUnknown && pairs.some(({ status }) => status === 'waiting');
       const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
       const wanted = pairs.filter(({ status }) => status === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);

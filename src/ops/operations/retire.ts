@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres';
 import { waitForLock } from '../../db/advisory-locks.ts';
+import { isClaimUnderWay } from '../../outbox/claims-under-way.ts';
 import type { DispatchRef } from '../../transport/transport.ts';
 import type { OpenWay } from '../controls/open-ways.ts';
 import { effectStatuses } from '../status/effect-status.ts';
@@ -20,12 +21,6 @@ const NAMED = 100;
 
 /** Effects that are let go in one transaction. */
 const BATCH = 200;
-
-/**
- * A statement that claims events lasts less than this, in ms: what is claimed later is for nobody
- * who was retired before.
- */
-const CLAIMING = 10_000;
 
 interface UnclosedEffect {
   event_id: string;
@@ -83,15 +78,15 @@ export const retire: OperationHandler = {
     const { subscriber, open } = operation.input as unknown as RetireInput;
     const since = operation.created_at.toISOString();
     const rest = operation.cursor?.rest_until ?? null;
-    const [row] = await deps.pg<{ task_queue: string; is_young: boolean; rests: boolean }[]>`
-      select task_queue, now() - greatest(retired_at, ${since}::timestamptz)
-        < ${CLAIMING}::float8 * interval '1 ms' as is_young,
+    const changed = deps.pg`greatest(retired_at, ${since}::timestamptz)`;
+    const [row] = await deps.pg<{ task_queue: string; may_grow: boolean; rests: boolean }[]>`
+      select task_queue, ${isClaimUnderWay(deps.pg, changed)} as may_grow,
         coalesce(now() < ${rest as string | null}::timestamptz, false) as rests
       from knockon.subscribers where name = ${subscriber} and retire_operation = ${operation.id}`;
     // Somebody has taken it back, or asked for another way.
     if (!row) return await exhausted(deps.pg, operation);
     if (open !== 'finish') return await letGo(deps, operation, row, limit);
-    const isFinished = !row.rests && (await lookOn(deps.pg, operation, row.is_young));
+    const isFinished = !row.rests && (await lookOn(deps.pg, operation, row.may_grow));
     return { begun: 0, rest: !isFinished };
   },
 };
@@ -102,7 +97,7 @@ export const retire: OperationHandler = {
  *
  * @returns whether nothing is open any more
  */
-async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): Promise<boolean> {
+async function lookOn(pg: Sql, { id, input }: OpenOperation, mayGrow: boolean): Promise<boolean> {
   const { subscriber } = input as unknown as RetireInput;
   const [row] = await pg<{ exhausted: boolean }[]>`
     with open as (
@@ -120,7 +115,7 @@ async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): 
     )
     update knockon.operations set failed = failed.n, failures = failed.named,
       done = greatest(done, total - open.n - failed.n),
-      exhausted = open.n = 0 and ${!isYoung},
+      exhausted = open.n = 0 and ${!mayGrow},
       cursor = jsonb_build_object(
         'rest_until', clock_timestamp() + 10 * (clock_timestamp() - now()))
     from open, failed where id = ${id} returning exhausted`;
@@ -131,7 +126,7 @@ async function lookOn(pg: Sql, { id, input }: OpenOperation, isYoung: boolean): 
 async function letGo(
   deps: OperationDependencies,
   operation: OpenOperation,
-  { task_queue, is_young }: { task_queue: string; is_young: boolean },
+  { task_queue, may_grow }: { task_queue: string; may_grow: boolean },
   limit: number,
 ): Promise<Step> {
   const { subscriber } = operation.input as unknown as RetireInput;
@@ -150,7 +145,7 @@ async function letGo(
     return { begun: 0, pause: true };
   }
   if (found.length > 0) return await closeOrHandOver(deps, operation, found);
-  const isLeft = is_young || (await retire.count(deps, operation)) > 0;
+  const isLeft = may_grow || (await retire.count(deps, operation)) > 0;
   return isLeft ? { begun: 0, pause: true } : await exhausted(deps.pg, operation);
 }
 

@@ -289,7 +289,7 @@ describe.each(Object.entries(products))(
       }
       expect(
         (await retire('webhooks', { open: 'hand_over', to: sibling })).body.errors[0].message,
-      ).toMatch(/some event types alone/);
+      ).toMatch(/only some event types/);
       const wrong: [object, { path: string; message: unknown }][] = [
         [
           { open: 'hand_over' },
