@@ -1,4 +1,5 @@
-import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/endpoints.ts';
+import type { Tried } from '../../ops/controls/endpoint.ts';
+import type { EndpointEntry, EndpointInFull } from '../../ops/inspect/endpoints.ts';
 import { counted } from '../../ops/wording.ts';
 import { duration, styled, type Terminal } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';

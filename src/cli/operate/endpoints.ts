@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { EndpointEntry, EndpointInFull, Tried } from '../../ops/inspect/endpoints.ts';
+import type { Tried } from '../../ops/controls/endpoint.ts';
+import type { EndpointEntry, EndpointInFull } from '../../ops/inspect/endpoints.ts';
 import { collect } from '../api/client.ts';
 import { endpointId, unknownEndpoint } from '../api/endpoint.ts';
 import { workspaceId } from '../api/workspace.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Retirement, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import type { Retirement } from '../../ops/status/retirement.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { howToStart } from '../../ops/wording.ts';
 import { type Api, ApiProblem, collect, createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';

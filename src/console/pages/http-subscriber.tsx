@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import type { HttpState, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
+import type { HttpState } from '../../ops/status/http-state.ts';
+import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { call, reasonOf } from '../calls.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Choice, Field, written } from '../parts/fields.tsx';

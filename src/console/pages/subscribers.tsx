@@ -1,8 +1,5 @@
-import type {
-  PerWorkspace,
-  Retirement,
-  SubscriberStatus,
-} from '../../ops/status/subscriber-status.ts';
+import type { Retirement } from '../../ops/status/retirement.ts';
+import type { PerWorkspace, SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { count, counted, percent, rate, span } from '../format.ts';
 import { to } from '../location.ts';
 import { List } from '../parts/list.tsx';

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { databaseTime } from '../../db/time.ts';
 import { stalePauses } from '../controls/stale-pauses.ts';
-import { isFresh, type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
+import { type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
+import { isFresh } from '../status/subscriber-workers.ts';
 import {
   fingerprintIn,
   readFingerprint,

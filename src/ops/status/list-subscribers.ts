@@ -3,7 +3,7 @@ import type { Database } from '../../db/client.ts';
 import { subscribers } from '../../db/schema/outbox.ts';
 import type { SubscriberHost } from '../../outbox/subscribers.ts';
 import { readControls, type SubscriberCondition, stateOf } from '../controls/controls.ts';
-import { readBacklogs } from './subscriber-status.ts';
+import { readBacklogs } from './backlogs.ts';
 
 /** A subscriber, and how far behind it is with a workspace's events. */
 export interface SubscriberState {

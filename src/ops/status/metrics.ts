@@ -3,8 +3,8 @@ import { Gauge, type Registry } from 'prom-client';
 import { soon } from '../../db/soon.ts';
 import type { Account } from '../../outbox/ledger.ts';
 import { oldestUndispatched } from '../../outbox/ledger.ts';
+import { readBacklogs } from './backlogs.ts';
 import type { Checked } from './ledger-check.ts';
-import { readBacklogs } from './subscriber-status.ts';
 
 /** What the newest check says of each subscriber. */
 const gauges: SubscriberGauge<Account>[] = [

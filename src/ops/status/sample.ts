@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import { oldestUndispatched } from '../../outbox/ledger.ts';
 import { type Control, type SubscriberCondition, stateOf } from '../controls/controls.ts';
-import { readBacklogs } from './subscriber-status.ts';
+import { readBacklogs } from './backlogs.ts';
 import { readRates, readWorkers } from './workers.ts';
 
 /** How a subscriber is doing at a moment. */

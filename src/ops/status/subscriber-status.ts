@@ -1,60 +1,26 @@
 import type { Sql } from 'postgres';
 import { databaseTime } from '../../db/time.ts';
-import type { Registration, SubscriberHost } from '../../outbox/subscribers.ts';
-import type { Poller, QueueState } from '../../transport/queues.ts';
+import type { SubscriberHost } from '../../outbox/subscribers.ts';
+import type { QueueState } from '../../transport/queues.ts';
 import {
   type Control,
   type ControlContext,
   type SubscriberCondition,
   stateOf,
 } from '../controls/controls.ts';
-import type { OpenWay } from '../controls/open-ways.ts';
 import type { WorkspaceLimitValues } from '../controls/workspace-limit.ts';
-import { fingerprintIn, readRates, readWorkers, type WorkerPresence } from './workers.ts';
-
-/** A worker process that takes a subscriber's calls. */
-export interface WorkerState {
-  identity: string;
-  /** Null where it does not say: a worker in another language. */
-  version: string | null;
-  seen_at: string;
-  /** Calls at once, and those under way when it was last seen; null where it does not say. */
-  concurrency: number | null;
-  running: number | null;
-}
-
-/** What a subscriber was retired with. */
-export interface Retirement {
-  by: string;
-  at: string;
-  open: OpenWay;
-  /** Whose work what was open is instead. */
-  handed_to: string | null;
-  /** The operation that handles what was open. */
-  operation_id: string;
-}
-
-/** What an HTTP subscriber has of its own. */
-export interface HttpState {
-  url: string;
-  ordering: 'none' | 'key' | 'exclusive';
-  /** Most events a request. */
-  batch: number;
-  /** Longest time of a request, such as `30s`. */
-  timeout: string;
-  attempts: number;
-  /** Null: each event is for itself. */
-  debounce: { by: 'key'; wait: string; most: string } | null;
-  changed_at: string;
-  /** Set while it fails: one request at a time tries whether it works again. */
-  failing_since: string | null;
-  /** Why the last request failed. */
-  failing_cause: string | null;
-  /** Set while it fails, or has asked for a rest. */
-  next_try_at: string | null;
-  /** Until then the secret before its own signs too. */
-  previous_until: string | null;
-}
+import { readBacklogs } from './backlogs.ts';
+import { type HttpRow, type HttpState, httpOf } from './http-state.ts';
+import { type RetiredRow, type Retirement, retirementOf } from './retirement.ts';
+import {
+  type HasWorkers,
+  isDrained,
+  isFresh,
+  PAUSE_HOLDS,
+  type WorkerState,
+  workersOf,
+} from './subscriber-workers.ts';
+import { readRates, readWorkers } from './workers.ts';
 
 /** A subscriber as its operator sees it. */
 export interface SubscriberStatus {
@@ -126,127 +92,14 @@ function healthOf(workers: number, errorRate: number, row: Row): SubscriberHealt
   return errorRate >= DEGRADED ? 'degraded' : 'ok';
 }
 
-interface HttpRow {
-  /** Null: it is no HTTP service. */
-  url: string | null;
-  ordering: HttpState['ordering'];
-  batch: number;
-  request_ms: number | null;
-  attempts: number;
-  debounce: Registration['debounce'] | null;
-  changed_at: Date | null;
-  failing_since: Date | null;
-  failing_cause: string | null;
-  next_try_at: Date | null;
-  previous_until: Date | null;
-}
-
-function httpOf(row: HttpRow): HttpState | null {
-  if (row.url === null) return null;
-  const { url, ordering, batch, attempts, debounce, failing_cause } = row;
-  const at = (moment: Date | null) => moment?.toISOString() ?? null;
-  return {
-    url,
-    ordering,
-    batch,
-    timeout: durationOf(row.request_ms ?? 0),
-    attempts,
-    debounce: debounce
-      ? { by: 'key', wait: durationOf(debounce.wait_ms), most: durationOf(debounce.most_ms) }
-      : null,
-    changed_at: at(row.changed_at) ?? '',
-    failing_since: at(row.failing_since),
-    failing_cause,
-    next_try_at: at(row.next_try_at),
-    previous_until: at(row.previous_until),
-  };
-}
-
-const durationOf = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
-
-interface Row extends Omit<Control, 'subscriber' | 'calls_per_second'>, RetiredRow, HttpRow {
+interface Row
+  extends Omit<Control, 'subscriber' | 'task_queue' | 'calls_per_second'>,
+    HasWorkers,
+    RetiredRow,
+    HttpRow {
   per_workspace: PerWorkspace;
-  name: string;
   description: string;
   event_types: string[];
-  host: SubscriberHost;
-  /** Of a worker that does not say what it runs: calls that began before the pause have timed out by now. */
-  calls_have_ended: boolean | null;
-}
-
-interface Backlog {
-  name: string;
-  backlog: number;
-  waiting: number;
-  /** Of the backlog, what has failed before. */
-  retrying: number;
-  age: number | null;
-  /** Age of the oldest that has not been tried. */
-  untried_age: number | null;
-}
-
-/**
- * What is open, by subscriber: dispatched and neither done nor dead, or about to be dispatched.
- * Costs what is open.
- *
- * @param workspaceId only this one's events
- */
-export async function readBacklogs(pg: Sql, names: string[], workspaceId?: string) {
-  // As subqueries: a planner that was told nothing of how few are open would rather read both
-  // tables from end to end.
-  const isTheirs =
-    workspaceId === undefined
-      ? pg`true`
-      : pg`(select workspace_id from knockon.events where id = o.event_id) = ${workspaceId}`;
-  const rows = await pg<Backlog[]>`
-    with open as (
-      select s.name, coalesce(o.deliver_at, knockon.uuid_time(o.event_id)) as since, exists (
-        select from knockon.attempts a where a.event_id = o.event_id and a.subscriber = s.name
-          and a.waiting_until > now()) as waits,
-        exists (select from knockon.attempts a where a.event_id = o.event_id
-          and a.subscriber = s.name) as tried
-      from knockon.dispatches d cross join unnest(coalesce(d.open, d.subscribers)) as s (name)
-      cross join lateral (select event_id, deliver_at from knockon.dispatched
-        where dispatch_id = d.id offset 0) o
-      where d.settled_at is null and s.name = any(${names}) and ${isTheirs}
-        and (select true from knockon.receipts r where r.event_id = o.event_id
-          and r.subscriber = s.name
-          limit 1) is null
-        and (select true from (select subscriber from knockon.dead_letters
-          where event_id = o.event_id offset 0) l where l.subscriber = s.name limit 1) is null
-      union all
-      select s.name, coalesce(o.deliver_at, knockon.uuid_time(o.event_id)), false, false
-      from knockon.outbox o join knockon.subscribers s
-        on s.event_types && knockon.wanted_as(o.type) and s.retired_at is null
-      where o.dispatch_id is null and s.name = any(${names}) and ${isTheirs}
-    )
-    select name, count(*) filter (where not waits)::int as backlog,
-      count(*) filter (where waits)::int as waiting,
-      count(*) filter (where tried and not waits)::int as retrying,
-      extract(epoch from now() - min(since) filter (where not waits))::float8 as age,
-      extract(epoch from now() - min(since) filter (where not tried))::float8 as untried_age
-    from open group by name`;
-  return new Map(rows.map((row) => [row.name, row]));
-}
-
-interface RetiredRow {
-  retired_at: Date | null;
-  retired_by: string | null;
-  retired_open: Retirement['open'] | null;
-  handed_to: string | null;
-  retire_operation: string | null;
-}
-
-function retirementOf(row: RetiredRow): Retirement | null {
-  const { retired_at, retired_by, retired_open, handed_to, retire_operation } = row;
-  if (retired_at === null) return null;
-  return {
-    by: retired_by ?? '',
-    at: retired_at.toISOString(),
-    open: retired_open ?? 'finish',
-    handed_to,
-    operation_id: retire_operation ?? '',
-  };
 }
 
 const readRows = (pg: Sql, name?: string) => pg<Row[]>`
@@ -325,9 +178,6 @@ export async function subscriberStatuses(
 function controlOf(row: Row, state: QueueState | null, enforcedBy: 'server' | 'workers') {
   const { paused_at, paused_by, pause_reason, paused_until, per_second } = row;
   const until = paused_until?.toISOString() ?? null;
-  const wanted = paused_at
-    ? (state?.rate ?? null) === 0
-    : (state?.rate ?? null) !== 0 && (per_second === null) === (state?.rate == null);
   return {
     per_second,
     paused: paused_at && {
@@ -336,72 +186,12 @@ function controlOf(row: Row, state: QueueState | null, enforcedBy: 'server' | 'w
       at: paused_at.toISOString(),
       until,
     },
-    applied: enforcedBy === 'workers' || (state !== null && wanted),
+    applied: enforcedBy === 'workers' || (state !== null && isApplied(row, state)),
   };
 }
 
-/**
- * Ours say so in Postgres, until they say good-bye; those in other languages are known by their
- * asking the queue.
- */
-function workersOf(
-  { name, task_queue }: Row,
-  workers: WorkerPresence[],
-  pollers: Poller[],
-): WorkerState[] {
-  const known = new Set(workers.map(({ identity }) => identity));
-  const ours = workers.flatMap(({ alive, effects: { [name]: hosted }, ...worker }) =>
-    alive && hosted && (hosted.queue ?? task_queue) === task_queue
-      ? [{ ...worker, ...hosted }]
-      : [],
-  );
-  const others = pollers.filter(
-    ({ identity }) => !known.has(identity) && fingerprintIn(identity) === null,
-  );
-  return [
-    ...ours.map(({ identity, version, seen_at, concurrency, running }) => ({
-      identity,
-      version,
-      seen_at: seen_at.toISOString(),
-      concurrency,
-      running,
-    })),
-    ...others.map(({ identity, seen_at }) => ({
-      identity,
-      version: null,
-      seen_at: seen_at.toISOString(),
-      concurrency: null,
-      running: null,
-    })),
-  ];
-}
-
-/**
- * An idle worker asks its queue again after a minute, in ms; one that is late by half of that is
- * gone. Temporal remembers it for five minutes.
- */
-const POLL = 90_000;
-
-/** @param now by the database's clock: Temporal's, by which it was seen, can't be asked */
-export const isFresh = ({ seen_at }: Poller, now: number): boolean =>
-  now - seen_at.getTime() < POLL;
-
-/** How soon the server hands out no more calls of a subscriber that was paused, in ms. */
-const PAUSE_HOLDS = 5000;
-
-/**
- * Every worker has been seen since, a moment after the pause, and is at no call. Those in other
- * languages say nothing: their calls have ended once the time limit of one is over.
- */
-function isDrained(
-  { name, host, calls_have_ended }: Row,
-  pausedAt: Date,
-  workers: WorkerPresence[],
-): boolean {
-  if (host === 'worker') return calls_have_ended === true;
-  const hosts = workers.filter(({ alive, effects }) => alive && effects[name]);
-  return hosts.every(
-    ({ seen_at, effects }) =>
-      seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0,
-  );
+/** Whether the queue has a rate where the control asks for one, and 0 where it is paused. */
+function isApplied({ paused_at, per_second }: Row, { rate }: QueueState): boolean {
+  if (paused_at) return rate === 0;
+  return rate !== 0 && (per_second === null) === (rate === null);
 }

@@ -5,11 +5,9 @@ import type { Database } from '../../../db/client.ts';
 import {
   controlEndpoint,
   type EndpointControl,
-  endpointProgress,
-  listEndpoints,
-  readEndpoint,
   tryEndpoint,
-} from '../../../ops/inspect/endpoints.ts';
+} from '../../../ops/controls/endpoint.ts';
+import { endpointProgress, listEndpoints, readEndpoint } from '../../../ops/inspect/endpoints.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { text, timestamp, uuid } from '../../fields.ts';
 import { inPlace, LISTING } from '../../heavy-reads.ts';
