@@ -77,12 +77,8 @@ export function discardCommand(program: Command): void {
 
 async function discard(ops: Ops<DeadLetterOptions>, ids: string[]): Promise<void> {
   const chosen = await chosenDeadLetters(ids, ops);
-  const which =
-    ids.length > 0
-      ? counted(ids.length, 'dead letter')
-      : ops.options.all
-        ? 'all dead letters'
-        : `dead letters (${describe(chosen)})`;
+  const fitting = ops.options.all ? 'all dead letters' : `dead letters (${describe(chosen)})`;
+  const which = ids.length > 0 ? counted(ids.length, 'dead letter') : fitting;
   await confirm(ops, `Discard ${which} for good?`);
   const body = { ...chosen, reason: ops.options.reason };
   const answer = await ops.api.send<{ discarded: number }>('POST', '/v1/ops/dead_letters/discard', {

@@ -1,15 +1,13 @@
 import { asc, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { deliveryAttempts, deliveries as table } from '../../db/schema/webhooks.ts';
+import { IS_RETRIED } from '../status/effect-status.ts';
 
 /** The subscriber that makes deliveries. */
 const WEBHOOKS = 'webhooks';
 
 /** Whether somebody tries the dead letter `l` again at this moment. */
-export const isRetried = sql<boolean>`coalesce((
-  select (select state from knockon.operations where id = od.operation_id) in ('running', 'paused')
-    from knockon.operation_dispatches od
-  where od.dispatch_id = l.retried_by and od.ended_at is null limit 1), false)`;
+export const isRetried = sql.raw(IS_RETRIED) as SQL<boolean>;
 
 /**
  * A delivery is given up: it has a dead letter, of its own or with its whole event, or somebody has

@@ -24,6 +24,7 @@ export function workflowLink(
   const { naming = namingOf(undefined) } = ui;
   const inTemporal = naming.of(naming.own(id) ?? id);
   const url = namespaceUrl(ui);
+  if (url === null) return { id: inTemporal, url };
   const page = `${url}/workflows/${encodeURIComponent(inTemporal)}`;
-  return { id: inTemporal, url: url === null ? null : runId ? `${page}/${runId}/history` : page };
+  return { id: inTemporal, url: runId ? `${page}/${runId}/history` : page };
 }

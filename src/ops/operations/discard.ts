@@ -32,10 +32,11 @@ export async function discard(
   reason: string,
 ): Promise<number> {
   let total = 0;
-  for (let chosen = BATCH; chosen === BATCH; ) {
-    const some = await discardSome(database, letters, by, reason);
-    chosen = some.chosen;
-    total += some.closed;
+  let isMore = true;
+  while (isMore) {
+    const { chosen, closed } = await discardSome(database, letters, by, reason);
+    isMore = chosen === BATCH;
+    total += closed;
   }
   await recordAction(database.db, {
     by,

@@ -94,21 +94,19 @@ export async function dispatchPage(
   { id }: OpenOperation,
   page: (tx: TransactionSql, cursor: Record<string, unknown> | null) => Promise<RedispatchPage>,
 ): Promise<Step> {
-  let pause: boolean | undefined;
-  const claimed = await deps.pg.begin(async (tx) => {
+  const { claimed, pause } = await deps.pg.begin(async (tx) => {
     await waitForLock(tx, REDISPATCH_LOCK);
     const [operation] = await tx<{ cursor: Record<string, unknown> | null }[]>`
       select cursor from knockon.operations where id = ${id} and state = 'running' and not exhausted
         for update`;
-    if (!operation) return [];
-    const { send, skipped, cursor, exhausted, ...rest } = await page(tx, operation.cursor);
-    pause = rest.pause;
-    const made = await redispatch(tx, id, send);
+    if (!operation) return { claimed: [] };
+    const { send, skipped, cursor, exhausted, pause } = await page(tx, operation.cursor);
+    const claimed = await redispatch(tx, id, send);
     await tx`
       update knockon.operations set cursor = ${tx.json(cursor)}, done = done + ${skipped},
         skipped = skipped + ${skipped}, exhausted = ${exhausted}
       where id = ${id}`;
-    return made;
+    return { claimed, pause };
   });
   await startAll(deps, claimed);
   return { begun: claimed.reduce((n, { size }) => n + size, 0), pause };

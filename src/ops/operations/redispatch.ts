@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Sql, TransactionSql } from 'postgres';
+import { groupBy } from '../../group-by.ts';
 import {
   type ClaimedDispatch,
   handedOver,
@@ -36,28 +37,21 @@ export async function redispatch(
   operationId: string,
   events: Redispatched[],
 ): Promise<ClaimedDispatch[]> {
+  const groups = groupBy(
+    events,
+    ({ subscriber, type, purpose }) => `${subscriber} ${type} ${purpose}`,
+  );
   const claimed: ClaimedDispatch[] = [];
-  for (const group of groups(events)) claimed.push(await open(tx, operationId, group));
+  for (const group of groups.values()) claimed.push(await open(tx, operationId, group));
   return claimed;
-}
-
-function groups(events: Redispatched[]): [Redispatched, ...Redispatched[]][] {
-  const found = new Map<string, [Redispatched, ...Redispatched[]]>();
-  for (const event of events) {
-    const key = `${event.subscriber} ${event.type} ${event.purpose}`;
-    const group = found.get(key);
-    if (group) group.push(event);
-    else found.set(key, [event]);
-  }
-  return [...found.values()];
 }
 
 async function open(
   tx: TransactionSql,
   operationId: string,
-  events: [Redispatched, ...Redispatched[]],
+  events: Redispatched[],
 ): Promise<ClaimedDispatch> {
-  const [{ type, subscriber, purpose }] = events;
+  const { type, subscriber, purpose } = events[0]!;
   const ids = events.map((event) => event.event_id);
   const [made] = await tx<Pick<ClaimedDispatch, 'id' | 'subscribers' | 'origin'>[]>`
     with made as (

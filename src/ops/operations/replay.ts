@@ -140,7 +140,7 @@ interface Counted extends Pick<EventEffect, 'again'> {
 /** Counts what a replay would do, and does nothing. */
 export async function planReplay(pg: Queries, input: ReplayInput): Promise<ReplayPlan> {
   const { subscriber, ...filter } = input;
-  const counted = await pg<Counted[]>`
+  const rows = await pg<Counted[]>`
     select subscriber, again, status, count(*)::int as n
       from (${effectStatuses(pg, matching(pg, filter), subscriber ?? null)}) p
     group by subscriber, again, status order by subscriber collate "C"`;
@@ -149,14 +149,14 @@ export async function planReplay(pg: Queries, input: ReplayInput): Promise<Repla
     select (select count(*) from found)::int as events,
       (select count(*) from knockon.deliveries d where d.state = 'delivered'
         and d.event_id in (select id from found))::int as answered`;
-  const names = [...new Set(counted.map((count) => count.subscriber))];
+  const names = [...new Set(rows.map((row) => row.subscriber))];
   const isAsked = subscriber === undefined || subscriber === 'webhooks';
   return {
     events: row?.events ?? 0,
     subscribers: names.map((name) =>
-      account(
+      planOf(
         name,
-        counted.filter((count) => count.subscriber === name),
+        rows.filter((row) => row.subscriber === name),
         input,
       ),
     ),
@@ -164,7 +164,7 @@ export async function planReplay(pg: Queries, input: ReplayInput): Promise<Repla
   };
 }
 
-function account(
+function planOf(
   name: string,
   counts: Counted[],
   input: ReplayInput,

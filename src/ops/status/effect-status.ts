@@ -24,13 +24,16 @@ export interface EventEffect {
 
 /**
  * A dead letter `l` that somebody is trying again at this moment. A subquery that gives a value, as
- * everywhere here: it is looked up by the index, where a planner that was told nothing of the
- * tables would compare each letter with each of the dispatches.
+ * everywhere here: the index finds it, where a planner that was told nothing of the tables would
+ * compare each letter with each of the dispatches.
  */
-export const isRetried = (pg: Queries) => pg`(l.retried_by is not null and coalesce((
+export const IS_RETRIED = `(l.retried_by is not null and coalesce((
   select (select state from knockon.operations where id = od.operation_id) in ('running', 'paused')
   from knockon.operation_dispatches od where od.dispatch_id = l.retried_by and od.ended_at is null
     limit 1), false))`;
+
+/** The same, for statements of the raw client. */
+export const isRetried = (pg: Queries) => pg.unsafe(IS_RETRIED);
 
 /**
  * Some events, once for each subscriber that takes them and is not retired, with how they stand.

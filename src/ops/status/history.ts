@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { groupBy } from '../../group-by.ts';
 import type { Sample } from './sample.ts';
 
 /**
@@ -128,12 +129,9 @@ export async function readHistory(pg: Sql, past: HistoryRange): Promise<History>
     { length: span / point },
     (_, i) => newest - (span / point - 1 - i) * point * 1000,
   );
-  const byName = new Map<string, Map<number, Point>>();
-  for (const row of rows)
-    byName.set(
-      row.subscriber,
-      (byName.get(row.subscriber) ?? new Map()).set(row.at.getTime(), row),
-    );
+  const groups = groupBy(rows, ({ subscriber }) => subscriber);
+  const byTime = (points: Point[]) => new Map(points.map((point) => [point.at.getTime(), point]));
+  const byName = new Map([...groups].map(([name, points]) => [name, byTime(points)]));
   const valuesOf = (name: string, pick: (row: Point) => number) =>
     moments.map((moment) => {
       const found = byName.get(name)?.get(moment);

@@ -89,12 +89,11 @@ export async function readSample(
 ): Promise<Sample> {
   const rows = await readSubscribers(pg);
   const names = rows.map(({ name }) => name);
-  const [[messages], undispatched] = [await readMessages(pg), await oldestUndispatched(pg)];
-  const [backlogs, rates, workers] = [
-    await readBacklogs(pg, names),
-    await readRates(pg),
-    await readWorkers(pg),
-  ];
+  const [messages] = await readMessages(pg);
+  const undispatched = await oldestUndispatched(pg);
+  const backlogs = await readBacklogs(pg, names);
+  const rates = await readRates(pg);
+  const workers = await readWorkers(pg);
   return {
     at: new Date(totals.at).toISOString(),
     messages_per_second: (messages?.n ?? 0) / MESSAGES_OVER,

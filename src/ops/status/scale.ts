@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { counted } from '../wording.ts';
 import type { SubscriberStatus } from './subscriber-status.ts';
 
 /** How many workers a subscriber needs, and the figures that say so. */
@@ -53,7 +54,6 @@ export function adviseScale(
   const concurrency = processes.reduce((sum, process) => sum + (process.concurrency ?? 1), 0);
   const isBusy = backlog > 0 && rate > 0 && concurrency > 0;
   const each = isBusy ? rate / concurrency : UNKNOWN_RATE;
-  const gain = rate - arriving;
   const slots = Math.max(1, Math.ceil((arriving + backlog / seconds) / each));
   const keepUp = backlog === 0 && workers > 0;
   const suggested_workers = keepUp ? workers : Math.max(1, Math.ceil(slots / MOST_AT_ONCE));
@@ -62,13 +62,18 @@ export function adviseScale(
     : Math.ceil(slots / suggested_workers);
   const known = { name, backlog, arriving, rate, workers, concurrency, target_seconds: seconds };
   const suggestion = { suggested_workers, suggested_concurrency };
-  const drained_in_seconds = backlog === 0 ? 0 : gain > 0 ? backlog / gain : null;
   return {
     ...known,
     ...suggestion,
-    drained_in_seconds,
-    ...inWords(subscriber, { ...suggestion, slots, concurrency, isBusy, seconds }),
+    drained_in_seconds: drainedIn(backlog, rate - arriving),
+    ...adviceFor(subscriber, { ...suggestion, slots, concurrency, isBusy, seconds }),
   };
+}
+
+/** @param gain how many events the backlog loses a second @returns null: never */
+function drainedIn(backlog: number, gain: number): number | null {
+  if (backlog === 0) return 0;
+  return gain > 0 ? backlog / gain : null;
 }
 
 interface Found {
@@ -80,49 +85,50 @@ interface Found {
   seconds: number;
 }
 
-function inWords(s: SubscriberStatus, f: Found): { advice: string; command: string | null } {
-  const calls = f.suggested_concurrency;
-  const start = `knockon worker effects --only ${s.name} --concurrency ${calls}`;
-  const command = s.host === 'worker' ? null : start;
-  if (s.state === 'paused')
+interface Advice {
+  advice: string;
+  command: string | null;
+}
+
+function adviceFor(subscriber: SubscriberStatus, found: Found): Advice {
+  const { name, host, state, backlog, workers } = subscriber;
+  const { slots, concurrency, isBusy, seconds } = found;
+  const start = `knockon worker effects --only ${name} --concurrency ${found.suggested_concurrency}`;
+  const command = host === 'worker' ? null : start;
+  const nothing = (advice: string): Advice => ({ advice, command: null });
+  if (state === 'paused')
     return {
       advice: 'It is paused: resume it first; more workers change nothing.',
-      command: `knockon resume ${s.name}`,
+      command: `knockon resume ${name}`,
     };
-  if (s.retired && s.backlog + s.waiting === 0)
-    return { advice: 'It is retired, and nothing of it is open: it needs none.', command: null };
-  if (s.workers === 0) return { advice: 'No worker takes its calls: start one.', command };
-  if (s.backlog === 0) return { advice: 'It keeps up: nothing is to be changed.', command: null };
-  if (s.state === 'limited') {
+  if (subscriber.retired && backlog + subscriber.waiting === 0)
+    return nothing('It is retired, and nothing of it is open: it needs none.');
+  if (workers === 0) return { advice: 'No worker takes its calls: start one.', command };
+  if (backlog === 0) return nothing('It keeps up: nothing is to be changed.');
+  if (state === 'limited')
     return {
-      advice: `It is limited to ${s.per_second} events a second: raise the limit first.`,
-      command: `knockon limit ${s.name} off`,
+      advice: `It is limited to ${subscriber.per_second} events a second: raise the limit first.`,
+      command: `knockon limit ${name} off`,
     };
-  }
-  if (f.slots <= f.concurrency && !f.isBusy)
-    return {
-      advice:
-        'Its workers have done nothing in the last minute: see `knockon doctor`, and ask again in ' +
-        'a minute.',
-      command: null,
-    };
-  if (f.slots <= f.concurrency)
-    return {
-      advice: `Its workers get it done within ${f.seconds} s: nothing is to be changed.`,
-      command: null,
-    };
-  const guess = f.isBusy
+  if (slots > concurrency) return { advice: moreWorkers(found), command };
+  return nothing(
+    isBusy
+      ? `Its workers get it done within ${seconds} s: nothing is to be changed.`
+      : 'Its workers have done nothing in the last minute: see `knockon doctor`, and ask again in ' +
+          'a minute.',
+  );
+}
+
+function moreWorkers(found: Found): string {
+  const { suggested_workers, suggested_concurrency, concurrency, isBusy, seconds } = found;
+  const guess = isBusy
     ? ''
-    : ` (a guess: it has done nothing in the last minute that could be measured)`;
-  const each =
-    `${f.suggested_workers} ${f.suggested_workers === 1 ? 'worker' : 'workers'} of ` +
-    `${f.suggested_concurrency} calls at once`;
-  return {
-    advice:
-      `To be through in ${f.seconds} s it needs ${each}; now they make ${f.concurrency} in ` +
-      `all${guess}.`,
-    command,
-  };
+    : ' (a guess: it has done nothing in the last minute that could be measured)';
+  const each = `${counted(suggested_workers, 'worker')} of ${suggested_concurrency} calls at once`;
+  return (
+    `To be through in ${seconds} s it needs ${each}; now they make ${concurrency} in ` +
+    `all${guess}.`
+  );
 }
 
 /**

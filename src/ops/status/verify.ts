@@ -56,7 +56,8 @@ export async function verifyLedger(
   const lost = (found ?? []).map(({ id }) => id);
   // Read after the question: what was done meanwhile is not missing.
   const subscribers = await accounts(pg, lost);
-  const [missing, waiting] = [await openEffects(pg, lost, SHOWN), await undispatched(pg)];
+  const missing = await openEffects(pg, lost, SHOWN);
+  const waiting = await undispatched(pg);
   const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
   return {
     balanced,
