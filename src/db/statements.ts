@@ -13,6 +13,9 @@ export async function ask<T extends object>(tx: TransactionSql, statement: SQL):
   return await tx.unsafe<T[]>(query.sql, query.params as never[], { prepare: true });
 }
 
+/** Before every id. */
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+
 /**
  * Rows whose id is one of these, by the index. Without statistics the planner would scan the table
  * for a list in the statement. It expects few rows of a list that it does not see.

@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { NIL_UUID } from '../db/statements.ts';
 
 /** Dispatches looked at by one statement. */
 const PAGE = 200;
@@ -17,7 +18,7 @@ interface DispatchPage {
  * opens its dispatch again (a trigger).
  */
 export async function markSettled(pg: Sql): Promise<void> {
-  let after = '00000000-0000-0000-0000-000000000000';
+  let after = NIL_UUID;
   for (;;) {
     const { looked_at, last } = await settlePage(pg, after);
     if (looked_at < PAGE || last === null) return;
@@ -68,7 +69,7 @@ const isOpen = (pg: Sql, dispatchId: ReturnType<Sql>) => pg`exists (
  * may not have seen the statement that deleted receipts. Reads the whole history.
  */
 export async function reopenUnsettled(pg: Sql): Promise<void> {
-  let after = '00000000-0000-0000-0000-000000000000';
+  let after = NIL_UUID;
   for (;;) {
     const { looked_at, last } = await reopenPage(pg, after);
     if (looked_at < PAGE || last === null) return;

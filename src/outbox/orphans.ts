@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { NIL_UUID } from '../db/statements.ts';
 import type { DispatchRef, Recovery } from '../transport/transport.ts';
 
 /** Dispatches that are asked about at once. */
@@ -18,7 +19,7 @@ export async function findOrphans(
   quietMs = 0,
 ): Promise<DispatchRef[]> {
   const lost: DispatchRef[] = [];
-  let after = '00000000-0000-0000-0000-000000000000';
+  let after = NIL_UUID;
   for (;;) {
     const page = await openDispatches(pg, after, quietMs);
     if (page.length === 0) return lost;

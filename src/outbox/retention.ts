@@ -1,5 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { takeLock } from '../db/advisory-locks.ts';
+import { databaseTime } from '../db/time.ts';
 import { BATCH, type Batch, deleteDebounces, deleteTurns } from './daily-looks.ts';
 
 /** How long what is of no more use is kept, in ms; null: for ever. */
@@ -64,7 +65,8 @@ export async function expire(
     receiptsMs ?? Number.POSITIVE_INFINITY,
   );
   if (settledMs === Number.POSITIVE_INFINITY) return expired;
-  const now = await databaseNow(pg);
+  // By the database's clock: what has expired for one machine has for all.
+  const now = await databaseTime(pg);
   const doneBefore = firstIdAt(now - settledMs);
   expired.dispatches = await inBatches(pg, signal, (tx, after) =>
     deleteDispatches(tx, after, doneBefore),
@@ -77,12 +79,6 @@ export async function expire(
   });
   expired.events += await inBatches(pg, signal, (tx) => deleteCancelled(tx, eventsMs));
   return expired;
-}
-
-/** What has expired on one machine has on all. @returns ms since 1970 */
-async function databaseNow(pg: Sql): Promise<number> {
-  const [row] = await pg<{ now: number }[]>`select extract(epoch from now())::float8 * 1000 as now`;
-  return row!.now;
 }
 
 /**

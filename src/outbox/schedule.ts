@@ -1,13 +1,11 @@
 import type { Sql } from 'postgres';
+import { NIL_UUID } from '../db/statements.ts';
 
 /** How soon it is looked again for events whose key somebody holds, in ms. */
 const HELD = 100;
 
 /** Keys that are left out of a pass at most: it begins anew with more. */
 const MOST_HELD = 1000;
-
-/** Before all workspaces. */
-const FIRST = '00000000-0000-0000-0000-000000000000';
 
 interface Promoted {
   promoted: number;
@@ -29,7 +27,7 @@ export class Schedule {
   /** Keys that this pass leaves out. */
   #held: string[] = [];
   /** The workspace that was looked at last: where much is due the next ones have their turn. */
-  #after = FIRST;
+  #after = NIL_UUID;
 
   /** @param size most events a batch */
   constructor(pg: Sql, size: number) {

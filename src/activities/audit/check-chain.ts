@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { TransactionSql } from 'postgres';
+import { NIL_UUID } from '../../db/statements.ts';
 import { checkEntry, type RecordedEntry } from './check-entry.ts';
 import { genesis } from './hash.ts';
 import { type ChainPage, countEntries, type End, readChain, readLog } from './pages.ts';
@@ -29,8 +30,6 @@ export interface Mark {
 
 /** Runs the statements of one page. */
 export type Read = <T>(statements: (pg: TransactionSql) => Promise<T>) => Promise<T>;
-
-const FIRST_EVENT = '00000000-0000-0000-0000-000000000000';
 
 /** Entries that are hashed in one go. A whole page would hold up the process's other requests. */
 const SLICE = 25;
@@ -67,7 +66,7 @@ export async function checkChain(
     const checked = await checkPage(key, end, page);
     const broken = checked.broken ?? (page.isLast ? checkEnd(checked.end, page.head) : null);
     if (broken) return await brokenVerdict(read, workspaceId, page.head, broken);
-    mark = { end: checked.end, head: page.head, log: page.isLast ? FIRST_EVENT : null };
+    mark = { end: checked.end, head: page.head, log: page.isLast ? NIL_UUID : null };
     onProgress(mark);
   }
   const lost = await findLostEvent(read, workspaceId, mark, onProgress);

@@ -1,14 +1,13 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
+import { NIL_UUID } from '../../db/statements.ts';
 import { countMessages, type Rebuild } from '../runtime/rebuild.ts';
 import { NEXT_DOCUMENTS, writeDocuments } from './documents.ts';
 import { loadTexts } from './texts.ts';
 
 /** Messages that one statement catches up with. */
 const BATCH = 500;
-
-const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Indexes every message again, into a second table. At the end that table takes the place and the
@@ -24,7 +23,7 @@ export function rebuildSearch({ db }: Database): Rebuild {
       if (!(await isThere(db))) return { after: null, read: 0 };
       return await db.transaction(async (tx) => {
         const ids = await tx.execute<{ id: string }>(
-          sql`select id from knockon.messages where id > ${after ?? FIRST} order by id
+          sql`select id from knockon.messages where id > ${after ?? NIL_UUID} order by id
             limit ${limit}`,
         );
         await index(tx, ids);

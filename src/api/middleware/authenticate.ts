@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { NIL_UUID } from '../../db/statements.ts';
 import { type Keyring, sameKey } from '../keys.ts';
 import type { Limits } from '../limits/index.ts';
 import { Problem } from '../problem.ts';
@@ -43,7 +44,7 @@ export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandle
 /**
  * The calls of the operator belong to no workspace; their idempotency keys are kept under this id.
  */
-export const NOBODY = '00000000-0000-0000-0000-000000000000';
+export const NOBODY = NIL_UUID;
 
 /** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */
 export function operatorKey(adminKey: string | undefined, limits: Limits): MiddlewareHandler<Env> {

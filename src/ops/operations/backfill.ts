@@ -1,9 +1,10 @@
 import type { TransactionSql } from 'postgres';
+import { NIL_UUID } from '../../db/statements.ts';
 import { isClaimUnderWay } from '../../outbox/claims-under-way.ts';
 import { type EventEffect, effectStatuses } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import type { Redispatched } from './redispatch.ts';
-import { cursorOf, FIRST, type LogRange, matching, readCursor, scan } from './scan.ts';
+import { cursorOf, type LogRange, matching, readCursor, scan } from './scan.ts';
 
 /** What a backfill is asked for. */
 interface BackfillInput {
@@ -67,7 +68,7 @@ export const backfill: OperationHandler = {
         limit,
       });
       const isUnsure = mayBeUnknown && pairs.some(({ status }) => status === 'waiting');
-      const again = place.again ?? (isUnsure ? (place.after ?? FIRST) : undefined);
+      const again = place.again ?? (isUnsure ? (place.after ?? NIL_UUID) : undefined);
       const wanted = pairs.filter(({ status }) => status === 'never');
       const send = ordered === undefined ? wanted : oneCall(wanted, ordered);
       if (send.length < wanted.length)

@@ -1,3 +1,4 @@
+import { NIL_UUID } from '../../db/statements.ts';
 import {
   type EffectStatus,
   type EventEffect,
@@ -7,7 +8,7 @@ import {
 import { counted } from '../wording.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
 import { type Redispatched, resetCircuits } from './redispatch.ts';
-import { cursorOf, FIRST, type LogRange, matching, readCursor, scan } from './scan.ts';
+import { cursorOf, type LogRange, matching, readCursor, scan } from './scan.ts';
 
 /** What a replay is asked for. */
 export interface ReplayInput extends LogRange {
@@ -86,7 +87,7 @@ export const replay: OperationHandler = {
 async function fixEnd(pg: Queries, operationId: string): Promise<string | undefined> {
   const [row] = await pg<{ up_to: string }[]>`
     update knockon.operations set cursor = coalesce(cursor, jsonb_build_object('upTo',
-      coalesce((select id from knockon.events order by id desc limit 1), ${FIRST})))
+      coalesce((select id from knockon.events order by id desc limit 1), ${NIL_UUID})))
     where id = ${operationId} returning cursor->>'upTo' as up_to`;
   return row?.up_to;
 }

@@ -1,3 +1,4 @@
+import { NIL_UUID } from '../../db/statements.ts';
 import { type DeadLetterSelection, deadLetters } from '../inspect/dead-letters.ts';
 import { isRetried, type Queries } from '../status/effect-status.ts';
 import { dispatchPage, type OperationHandler } from './handler.ts';
@@ -34,7 +35,7 @@ export const retry: OperationHandler = {
         select l.id, l.event_id, l.subscriber, e.type, e.workspace_id, e.channel_id,
           'retry' as purpose
         from ${chosen(tx, operation.id, operation.input)}
-          and l.id > ${String(cursor?.after ?? '00000000-0000-0000-0000-000000000000')}
+          and l.id > ${String(cursor?.after ?? NIL_UUID)}
         order by l.id limit ${limit} for update of l`;
       // An event with several targets may have a letter for each.
       await resetCircuits(

@@ -1,5 +1,6 @@
 import type { JSONValue, TransactionSql } from 'postgres';
 import { sequenceOf } from '../../db/sequences.ts';
+import { NIL_UUID } from '../../db/statements.ts';
 import { firstIdAt } from '../../outbox/retention.ts';
 import { type EventEffect, effectStatuses, type Queries } from '../status/effect-status.ts';
 
@@ -25,7 +26,6 @@ export interface LogRange {
  */
 const MARGIN = 60_000;
 
-export const FIRST = '00000000-0000-0000-0000-000000000000';
 const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /**
@@ -35,11 +35,11 @@ const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 export function matching(
   pg: Queries,
   { upTo = LAST, from, to, channel_id, key, type, message_id, workspace_id }: LogRange,
-  after = FIRST,
+  after = NIL_UUID,
   limit?: number,
 ) {
   const [least, most] = [
-    from ? firstIdAt(Date.parse(from) - MARGIN) : FIRST,
+    from ? firstIdAt(Date.parse(from) - MARGIN) : NIL_UUID,
     to ? firstIdAt(Date.parse(to) + MARGIN) : LAST,
   ];
   return pg`
