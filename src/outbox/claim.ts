@@ -78,7 +78,7 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
  * By their state and never by "id greater than the last one seen", so an event whose transaction
  * commits late is not skipped. `skip locked`: several dispatchers take different events and wait
  * for nobody. A crash before the commit leaves the events as they were; one after it leaves a
- * dispatch without `started_at`, which the relay starts: the same workflow id, so never twice.
+ * dispatch without `started_at`, which a dispatcher starts: the same workflow id, so never twice.
  */
 export async function claim(
   pg: Sql,

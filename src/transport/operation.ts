@@ -44,7 +44,10 @@ export const OPERATION_SIGNAL = 'changed';
  */
 export type ResetWorkflow = ((id: string, reason: string) => Promise<string>) | null;
 
-/** Thrown where a workflow can't be reset; `kind` says whether it is not there, or as it is. */
+/**
+ * Thrown where a workflow can't be reset. `absent`: no such workflow. `conflict`: it is running, or
+ * has no first task.
+ */
 export class ResetError extends Error {
   override name = 'ResetError';
   readonly kind: 'absent' | 'conflict';
