@@ -7,7 +7,7 @@ import type { Stage } from './product/stage.ts';
 import type { Teller } from './teller.ts';
 
 /**
- * How often it is looked whether it is cured, and how often somebody who waits hears of it, in ms.
+ * How often to look whether it is cured, and how often somebody who waits hears of it, in ms.
  */
 const LOOK = 1000;
 const REMIND = 30_000;

@@ -1,7 +1,7 @@
 import type { Effect } from '../../src/activities/runtime/effect.ts';
 import { connectDatabase } from '../../src/db/client.ts';
 import { readConfig } from '../../src/settings/config.ts';
-import { hostEffects } from '../../src/workers/effects.ts';
+import { hostEffects } from '../../src/workers/host-effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../src/workers/process/process.ts';
 
 /** The whole of a worker process that hosts one effect. */

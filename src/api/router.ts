@@ -1,8 +1,8 @@
 import { createRoute, OpenAPIHono, type RouteConfig, type z } from '@hono/zod-openapi';
 import type { Operator } from '../ops/access/action-log.ts';
+import { inTurn } from './middleware/change-limit.ts';
 import { answerHead } from './middleware/guard.ts';
 import { jsonBody } from './middleware/json-body.ts';
-import { inTurn } from './middleware/turns.ts';
 import { notFound } from './problem.ts';
 import {
   documentedProblems,
@@ -26,8 +26,9 @@ export interface Env {
     /** Under /v1/ops alone: the console's session, where no key was sent. */
     session: { id: string; expires_at: Date } | undefined;
     /**
-     * Under /v1/ops alone: whether who calls would still be let in. @throws where that can't be
-     * found out
+     * Under /v1/ops alone: whether who calls would still be let in.
+     *
+     * @throws where that can't be found out
      */
     stillThere(): Promise<boolean>;
   };

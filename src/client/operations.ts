@@ -504,7 +504,7 @@ export type HttpSubscriber = {
   per_workspace?: LimitOfEveryWorkspace;
   /** Longest time of a request. */
   timeout?: string;
-  /** Tries of an event before it is a dead letter; 0: without end. */
+  /** Tries of an event before it is a dead letter; 0: unlimited. */
   attempts?: number;
   /**
    * The last event of a key stands for those before it: it is posted once none
@@ -651,7 +651,7 @@ export type Retry = {
     workspace_id?: string;
     message_id?: string;
   };
-  /** Most a second. */
+  /** Events per second at most. */
   per_second?: number;
   /** For the action log. */
   reason?: string;
@@ -698,7 +698,7 @@ export type Resets = {
     workspace_id?: string;
     message_id?: string;
   };
-  /** Most a second. */
+  /** Events per second at most. */
   per_second?: number;
   /** For the action log. */
   reason?: string;
@@ -1184,7 +1184,7 @@ export type Replay = {
    * the same webhook-id.
    */
   force?: boolean;
-  /** Most a second. */
+  /** Events per second at most. */
   per_second?: number;
   /** For the action log. */
   reason?: string;
@@ -1194,7 +1194,7 @@ export type Backfill = {
   subscriber: string;
   /** Events of that moment or later; default: from the beginning of the log. */
   from?: string;
-  /** Most a second. */
+  /** Events per second at most. */
   per_second?: number;
   /** For the action log. */
   reason?: string;
@@ -1202,7 +1202,7 @@ export type Backfill = {
 
 export type Rebuild = {
   subscriber: 'search' | 'analytics' | 'cache';
-  /** Most a second. */
+  /** Events per second at most. */
   per_second?: number;
   /** For the action log. */
   reason?: string;

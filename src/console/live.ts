@@ -86,8 +86,9 @@ function close(): void {
 }
 
 /**
- * Listens until it is told to stop, and not while the page has not been seen for a minute. @returns
- * stops
+ * Listens until it is told to stop, and not while the page has not been seen for a minute.
+ *
+ * @returns stops
  */
 export function listen(): () => void {
   const wake = () => {

@@ -30,7 +30,7 @@ interface Watched {
   host: Host;
 }
 
-/** How often it is looked for silent connections, in ms. */
+/** How often to look for silent connections, in ms. */
 const LOOK = 250;
 
 /**

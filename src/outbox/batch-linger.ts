@@ -8,7 +8,7 @@ export interface BatchLingerOptions {
 }
 
 /**
- * How soon it is looked again whether a group has stopped growing, or somebody else has something,
+ * How soon to look again whether a group has stopped growing, or somebody else has something,
  * in ms.
  */
 export const LOOK_AGAIN = 50;

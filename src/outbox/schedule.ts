@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import { NIL_UUID } from '../db/statements.ts';
 
-/** How soon it is looked again for events whose key somebody holds, in ms. */
+/** How soon to look again for events whose key somebody holds, in ms. */
 const HELD = 100;
 
 /** Keys that are left out of a pass at most: it begins anew with more. */

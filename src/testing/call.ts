@@ -9,7 +9,7 @@ import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver } from '../outbox/claim.ts';
 import { register } from '../outbox/subscribers.ts';
 import type { EffectAnswer, EffectCall } from '../transport/dispatch.ts';
-import { registration } from '../workers/effects.ts';
+import { registration } from '../workers/effect-settings.ts';
 import { withOwnSettings } from '../workers/own-settings.ts';
 
 export interface CallOptions {

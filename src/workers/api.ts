@@ -33,6 +33,7 @@ import { type Config, refuseSharedPort } from '../settings/config.ts';
 import { effectQueue } from '../transport/dispatch.ts';
 import { namingOf } from '../transport/naming.ts';
 import { beginNotingDeployment } from './deployment.ts';
+import { createDispatcher } from './dispatching.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
@@ -43,13 +44,12 @@ import { serve } from './process/http-server.ts';
 import { registerProcessMetrics } from './process/metrics.ts';
 import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
-import { createDispatcher } from './relay.ts';
 import { type ChosenTransport, chooseTransport } from './transport.ts';
 
 /**
  * For what requests ask: longest times of a statement, of its waiting for a lock and for a
- * connection, in ms. Together with the time until a silent connection is given up, less than the 15
- * s within which every request is answered.
+ * connection, in ms. Their sum stays below 15 s, the time limit of a request, with the time until a
+ * silent connection is given up.
  */
 const REQUESTS = { statementMs: 8000, lockMs: 2000, waitMs: 3000 };
 
@@ -136,7 +136,7 @@ function openPools(config: Config, started: ShutdownStack) {
       ...REQUESTS,
     }),
     /** For messages of channels that another transaction holds. */
-    patient: open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs }),
+    forHeldRows: open({ name: 'knockon api, held channels', ...REQUESTS, waitMs: REQUESTS.lockMs }),
     /** For what the process does beside requests. */
     background: open({
       name: 'knockon api, background',
@@ -177,7 +177,7 @@ function startLedgerCheck({ config, log, started, pools, chosen }: ApiProcess): 
   const everyMs = config.KNOCKON_CHECK_EVERY;
   const { running } = chosen.recovery;
   const check = new LedgerCheck({ pg: pools.background.pg, running, everyMs, log });
-  const loop = repeat('check the ledger', everyMs, () => check.run(), log);
+  const loop = repeat({ what: 'check the ledger', everyMs, log }, () => check.run());
   started.add(loop, (l) => l.stop());
   return check;
 }
@@ -210,10 +210,10 @@ function progressOf({ config, pools }: ApiProcess, check: LedgerCheck) {
 /** What the API stores and reads by, and the effects that it calls itself. */
 function storage(
   config: Config,
-  { database, patient, heavy }: Pools,
+  { database, forHeldRows, heavy }: Pools,
   wake: (workspaceIds: string[]) => void,
 ) {
-  const writing = { pg: database.pg, patient: patient.pg, onStored: wake };
+  const writing = { pg: database.pg, forHeldRows: forHeldRows.pg, onStored: wake };
   const writer = createMessageWriter(writing);
   const eventWriter = createEventWriter(writing);
   return { database, heavy, writer, eventWriter, ...effectCalls(config, database, heavy) };

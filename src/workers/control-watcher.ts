@@ -35,7 +35,10 @@ export class ControlWatcher {
     await this.#read();
     const isTold = await this.#listen(CONTROLS_CHANNEL, () => void this.#read().catch(() => {}));
     if (!isTold) log.warn(NO_LISTENING);
-    this.#loop = repeat('read what operators want of queues', EVERY, () => this.#read(), log, 5);
+    this.#loop = repeat(
+      { what: 'read what operators want of queues', everyMs: EVERY, log, restFactor: 5 },
+      () => this.#read(),
+    );
   }
 
   async stop(): Promise<void> {

@@ -10,7 +10,7 @@ import type { Presence } from './presence.ts';
 import type { ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
 
-/** How often it is looked for those that are new, changed or gone, in ms. */
+/** How often to look for those that are new, changed or gone, in ms. */
 const EVERY = 2000;
 
 /** Longest wait before a failing service is tried again, in ms. */
@@ -66,7 +66,9 @@ export async function hostHttpSubscribers(wiring: Wiring): Promise<void> {
   const look = async () => hosts.keepTo(await readRows(database.pg, wiring.only));
   await look().catch((err) => log.warn({ err }, 'could not look for HTTP subscribers yet'));
   const every = Math.min(EVERY, config.KNOCKON_SHUTDOWN);
-  started.add(repeat('look for HTTP subscribers', every, look, log), (loop) => loop.stop());
+  started.add(repeat({ what: 'look for HTTP subscribers', everyMs: every, log }, look), (loop) =>
+    loop.stop(),
+  );
 }
 
 /** Those of these names that are HTTP subscribers. */

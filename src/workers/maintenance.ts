@@ -23,65 +23,82 @@ import type { ChosenTransport } from './transport.ts';
  */
 export const BACKGROUND = 60_000;
 
-/** How often it is looked for what has expired, in ms. */
+/** How often to look for what has expired, in ms. */
 const EXPIRY = 60_000;
 
-/** How often it is looked which dispatches have open letters, in ms. */
+/** How often to look which dispatches have open letters, in ms. */
 const LETTERS = 5000;
 
-/** How often it is looked which schedules are due, in ms: how late a run is at most. */
+/** How often to look which schedules are due, in ms: how late a run is at most. */
 const SCHEDULES = 1000;
 
 type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
 
+/** One of the things that maintenance does again and again. */
+interface Chore {
+  what: string;
+  everyMs: number;
+  run(signal: AbortSignal): Promise<unknown>;
+}
+
 /**
- * What a relay does beside dispatching: starts missing effects again, stores samples, emits
- * due runs, shows open letters, and deletes what has expired. Any number of
- * relays may.
+ * What runs beside each dispatcher: starts missing effects again, stores samples, emits due runs,
+ * shows open letters, and deletes what has expired. Any number of processes may.
  */
 export function startMaintenance(
   config: Config,
   database: Database,
-  { recovery, letters }: Doing,
+  doing: Doing,
   log: Logger,
   started: ShutdownStack,
 ): void {
   const { pg } = database;
-  const stop = (loop: { stop(): Promise<void> }) => loop.stop();
-  const due = () => emitDue(database, log);
-  started.add(repeat('emit due runs', SCHEDULES, due, log), stop);
+  const chores: Chore[] = [
+    { what: 'emit due runs', everyMs: SCHEDULES, run: () => emitDue(database, log) },
+    ...restarting(config, pg, doing, log),
+    storingSamples(pg),
+    ...showingLetters(pg, doing),
+    deletingExpired(config, pg, log),
+  ];
+  for (const { what, everyMs, run } of chores)
+    started.add(repeat({ what, everyMs, log }, run), (loop) => loop.stop());
+}
+
+function restarting(config: Config, pg: Sql, { recovery }: Doing, log: Logger): Chore[] {
   const ageMs = config.KNOCKON_HEAL_AGE;
-  if (ageMs !== null) {
-    const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
-    const pass = () =>
-      unlessAnother(pg, 'heal', everyMs * 0.9, () => restartOrphans({ pg, recovery, ageMs, log }));
-    started.add(repeat('start missing effects again', everyMs, pass, log), stop);
-  }
+  if (ageMs === null) return [];
+  const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
+  const restart = () => restartOrphans({ pg, recovery, ageMs, log });
+  const run = () => unlessAnother(pg, 'heal', everyMs * 0.9, restart);
+  return [{ what: 'start missing effects again', everyMs, run }];
+}
+
+function storingSamples(pg: Sql): Chore {
   const sampler = new Sampler(pg, LOOK_EVERY);
-  const look = () =>
-    unlessAnother(
-      pg,
-      'sample',
-      LOOK_EVERY * 0.9,
-      async () => await keepSample(pg, await sampler.look()),
-    );
-  started.add(repeat('store a sample', LOOK_EVERY, look, log), stop);
-  if (letters) {
-    const keep = showOpenLetters(pg, letters);
-    const show = () => unlessAnother(pg, 'letters', LETTERS * 0.9, keep);
-    started.add(repeat('show open letters', LETTERS, show, log), stop);
-  }
+  const keep = async () => await keepSample(pg, await sampler.look());
+  const run = () => unlessAnother(pg, 'sample', LOOK_EVERY * 0.9, keep);
+  return { what: 'store a sample', everyMs: LOOK_EVERY, run };
+}
+
+function showingLetters(pg: Sql, { letters }: Doing): Chore[] {
+  if (!letters) return [];
+  const show = showOpenLetters(pg, letters);
+  const run = () => unlessAnother(pg, 'letters', LETTERS * 0.9, show);
+  return [{ what: 'show open letters', everyMs: LETTERS, run }];
+}
+
+function deletingExpired(config: Config, pg: Sql, log: Logger): Chore {
   const retention: Retention = {
     eventsMs: config.KNOCKON_RETENTION_EVENTS,
     receiptsMs: config.KNOCKON_RETENTION_RECEIPTS,
   };
   const note = noteExpiry(auditKey(config.KNOCKON_SECRET));
-  const pass = async (signal: AbortSignal) => {
+  const run = async (signal: AbortSignal) => {
     const expired = await expire(pg, retention, note, signal);
     if (Object.values(expired).some((count) => count > 0))
       log.info({ expired }, 'deleted what has expired');
   };
-  started.add(repeat('delete what has expired', EXPIRY, pass, log), stop);
+  return { what: 'delete what has expired', everyMs: EXPIRY, run };
 }
 
 /**
@@ -103,8 +120,8 @@ async function unlessAnother(
 }
 
 /**
- * How often queues are compared with what operators have set for them, in ms: the exactness of a pause's
- * end.
+ * How often queues are compared with what operators have set for them, in ms: the exactness of a
+ * pause's end.
  */
 const CONTROLS = 2000;
 
@@ -120,5 +137,8 @@ export function startControls(
     await keepControls({ database, queues }, log);
     await forgetWorkers(database.pg);
   };
-  started.add(repeat('apply controls', CONTROLS, pass, log, 5), (loop) => loop.stop());
+  started.add(
+    repeat({ what: 'apply controls', everyMs: CONTROLS, log, restFactor: 5 }, pass),
+    (loop) => loop.stop(),
+  );
 }

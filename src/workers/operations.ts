@@ -32,8 +32,8 @@ const STRETCH = 20_000;
 const ALONE = 2000;
 
 /**
- * How often it is looked for operations that nobody drives, in ms: often where there are no
- * workflows to do it.
+ * How often to look for operations that no process runs, in ms: often where there are no workflows
+ * to do it.
  */
 const LOOK = { workflows: 5000, none: 500 };
 
@@ -41,8 +41,7 @@ const LOOK = { workflows: 5000, none: 500 };
 const LOST = 60_000;
 
 /**
- * Operations that a process drives at once, where it does it itself; the others wait for their
- * turn.
+ * Operations that a process runs at once, where it does it itself; the others wait for their turn.
  */
 const AT_ONCE = 4;
 
@@ -111,7 +110,9 @@ export function operationActivities(
 }
 
 /**
- * Temporal makes the call again, until a worker takes it that knows the operation. @throws always
+ * Temporal makes the call again, until a worker takes it that knows the operation.
+ *
+ * @throws always
  */
 function unknownOperation({ id, verb }: OperationRef): never {
   const why =
@@ -124,36 +125,40 @@ function unknownOperation({ id, verb }: OperationRef): never {
 }
 
 /**
- * Sees to it that every operation is driven: starts those whose workflow was not started or is no
- * more; where the transport has no workflows, drives them itself.
+ * Makes sure that every operation runs: starts those whose workflow was not started or is no more;
+ * where the transport has no workflows, runs them itself.
  */
 export async function startOperations(
   wiring: Wiring & { driver: OperationDriver | null },
 ): Promise<void> {
   const { driver, database, log, started } = wiring;
-  if (!driver) return driveHere(wiring);
+  if (!driver) return runHere(wiring);
   const pass = async () => {
     for (const operation of await openOperations(database.pg, LOST)) await driver.start(operation);
   };
-  started.add(repeat('start operations that nobody drives', LOOK.workflows, pass, log), (loop) =>
-    loop.stop(),
+  started.add(
+    repeat({ what: 'start operations that no process runs', everyMs: LOOK.workflows, log }, pass),
+    (loop) => loop.stop(),
   );
 }
 
-async function driveHere(wiring: Wiring): Promise<void> {
+async function runHere(wiring: Wiring): Promise<void> {
   const { database, log, started } = wiring;
   const me = randomUUID();
   const deps = await operationDependencies(wiring);
   const stopping = new AbortController();
+  const drive = (operation: OperationRef) => runUnlessClaimed(deps, operation, me, stopping.signal);
+  const pass = async () => {
+    try {
+      await pMap(await openOperations(database.pg, 0), drive, { concurrency: AT_ONCE });
+    } catch (error) {
+      log.warn({ err: error }, 'could not run operations; trying again later');
+    }
+  };
+  // Not by `repeat`: at the end each operation is waited for, so that its claim is given back.
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      const drive = (operation: OperationRef) => driveAlone(deps, operation, me, stopping.signal);
-      const pass = openOperations(database.pg, 0).then((open) =>
-        pMap(open, drive, { concurrency: AT_ONCE }),
-      );
-      await pass.catch((error) =>
-        log.warn({ err: error }, 'could not drive operations; trying again later'),
-      );
+      await pass();
       await wait(LOOK.none, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
@@ -168,7 +173,7 @@ async function driveHere(wiring: Wiring): Promise<void> {
  * Unless another process is at it. No connection is held meanwhile: operations have few, and each
  * step asks for one.
  */
-async function driveAlone(
+async function runUnlessClaimed(
   deps: OperationDependencies,
   { id }: OperationRef,
   me: string,

@@ -14,7 +14,7 @@ import { type ProcessJobOptions, processJob } from '../transport/pg-boss/process
 import { rateSlotsOf } from '../transport/pg-boss/rate-limit.ts';
 import { Quarantines } from '../transport/quarantine.ts';
 import { ControlWatcher } from './control-watcher.ts';
-import { type EffectHost, type Hosted, tellingAttempts } from './effects.ts';
+import { type EffectHost, type Hosted, tellingAttempts } from './host-effects.ts';
 import type { EffectSlot } from './http-subscribers.ts';
 import { compose } from './middleware.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
@@ -87,7 +87,15 @@ async function startBoss({ config, database, effects, log, started }: Hosted): P
   const lost = new LostJobs(boss);
   const look = () => lost.look(() => database.pg`select 1`);
   started.add(
-    repeat('look for calls whose worker is gone', LOOK_AFTER * 1000, look, log, 1),
+    repeat(
+      {
+        what: 'look for calls whose worker is gone',
+        everyMs: LOOK_AFTER * 1000,
+        log,
+        restFactor: 1,
+      },
+      look,
+    ),
     (loop) => loop.stop(),
   );
   await ensureQueues(

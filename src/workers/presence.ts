@@ -128,11 +128,13 @@ export class Presence {
 
   start(): void {
     this.#beating = repeat(
-      'say that this worker is there',
-      BEAT,
+      {
+        what: 'say that this worker is there',
+        everyMs: BEAT,
+        log: this.#options.log,
+        restFactor: 1,
+      },
       () => this.#beat(),
-      this.#options.log,
-      1,
     );
   }
 

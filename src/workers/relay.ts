@@ -1,57 +1,20 @@
-import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
-import { connectDatabase, type Database } from '../db/client.ts';
+import { connectDatabase } from '../db/client.ts';
 import { EventTypeRegistry } from '../events/registry.ts';
 import { readiness } from '../ops/status/readiness.ts';
-import { fitsSchema } from '../outbox/check-payloads.ts';
-import { Dispatcher } from '../outbox/dispatcher.ts';
 import type { Config } from '../settings/config.ts';
-import type { Transport } from '../transport/transport.ts';
 import { beginNotingDeployment } from './deployment.ts';
+import { createDispatcher } from './dispatching.ts';
 import { beginRegisteringTypes } from './event-types.ts';
 import { BACKGROUND, startControls, startMaintenance } from './maintenance.ts';
 import { startOperations } from './operations.ts';
 import { startHealth, transportAnswers } from './process/health.ts';
-import { dispatchDelays } from './process/metrics.ts';
 import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { chooseTransport } from './transport.ts';
 
 /** Longest statement of a dispatcher, in ms: so soon it notices a connection that is dead. */
 const DISPATCHING = 8000;
 
-interface Dispatching {
-  config: Config;
-  types: EventTypeRegistry;
-  database: Database;
-  transport: Transport;
-  metrics: Registry;
-  log: Logger;
-}
-
-export function createDispatcher({
-  config,
-  types,
-  database,
-  transport,
-  metrics,
-  log,
-}: Dispatching): Dispatcher {
-  return new Dispatcher({
-    pg: database.pg,
-    listen: database.listen,
-    transport,
-    size: config.KNOCKON_DISPATCH_SIZE,
-    fits: fitsSchema(types),
-    staleMs: config.KNOCKON_RELAY_AGE,
-    onDispatched: dispatchDelays(metrics),
-    log,
-  });
-}
-
-/**
- * `knockon relay`: the dispatcher in a process of its own, with what is missing and what has
- * expired. As many as you like side by side.
- */
+/** `knockon relay`: runs a dispatcher and maintenance. As many as you like side by side. */
 export async function start(config: Config): Promise<Running> {
   const log = createLog('relay', config.LOG_LEVEL);
   const started = new ShutdownStack();

@@ -14,7 +14,7 @@ import {
   oneSuspectAtATime,
   type TellBeat,
 } from './effect-activity.ts';
-import { type EffectHost, type Hosted, tellingAttempts } from './effects.ts';
+import { type EffectHost, type Hosted, tellingAttempts } from './host-effects.ts';
 import type { EffectSlot, HostedEffect } from './http-subscribers.ts';
 import { compose, type Middleware } from './middleware.ts';
 import { temporalFailures } from './temporal-failures.ts';

@@ -14,7 +14,7 @@ export interface ChosenTransport {
   queues: Queues;
   /** What is known of the calls of a dispatch. */
   seeCalls: SeeCalls;
-  /** Who works on jobs; null: relays do. */
+  /** Who runs operations; null: dispatching processes do. */
   driver: OperationDriver | null;
   resetWorkflow: ResetWorkflow;
   /** Where open letters are shown; null: where the jobs are, in Postgres. */

@@ -22,7 +22,7 @@ export function watchWorkspaceLimits({
   const read = async () => {
     names = await readNames(pg);
   };
-  const { stop } = repeat('read the limits of workspaces', EVERY, read, log);
+  const { stop } = repeat({ what: 'read the limits of workspaces', everyMs: EVERY, log }, read);
   return { has: (subscriber) => names.has(subscriber), stop };
 }
 

@@ -2,7 +2,7 @@ import { createEffects } from '../../src/activities/index.ts';
 import type { Database } from '../../src/db/client.ts';
 import { SCHEMA_SUBSCRIBER } from '../../src/outbox/own-subscribers.ts';
 import { readConfig } from '../../src/settings/config.ts';
-import { effectSettings } from '../../src/workers/effects.ts';
+import { effectSettings } from '../../src/workers/effect-settings.ts';
 
 const config = readConfig({
   DATABASE_URL: 'postgres://localhost/none',

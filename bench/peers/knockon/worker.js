@@ -7,7 +7,7 @@ import { defineEffect } from '../../../dist/activities/runtime/effect.js';
 import { connectDatabase } from '../../../dist/db/client.js';
 import { defineEvent } from '../../../dist/events/catalogue.js';
 import { readConfig } from '../../../dist/settings/config.js';
-import { hostEffects } from '../../../dist/workers/effects.js';
+import { hostEffects } from '../../../dist/workers/host-effects.js';
 import { createLog, runProcess, ShutdownStack } from '../../../dist/workers/process/process.js';
 
 const type = process.env.EVENT_TYPE ?? 'message.created';

@@ -16,7 +16,7 @@ export interface Unmade {
   atMostMs: number;
 }
 
-/** How often it is looked whether the database is back, in ms. */
+/** How often to look whether the database is back, in ms. */
 const LOOK = 500;
 
 /** How long a call is held while the locks are away, in ms: they can't be asked. */

@@ -8,7 +8,7 @@ import { idempotencyKeys } from '../../db/schema/workspaces.ts';
 import type { Seal } from '../../seal.ts';
 import { conflict, invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
-import { afterTurn } from './turns.ts';
+import { afterTurn } from './change-limit.ts';
 
 /** The request's Idempotency-Key with the hash of what it asks for; undefined where it has none. */
 export function idempotencyOf(

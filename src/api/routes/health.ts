@@ -1,10 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import type { TypedResponse } from 'hono';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { answerAsset, makeAsset } from '../asset.ts';
 import { cachedFor } from '../cached-for.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { requestOf } from '../middleware/request-id.ts';
+import { noLimits } from '../limits/index.ts';
+import { guard } from '../middleware/guard.ts';
+import { onError, onUnrouted } from '../middleware/problems.ts';
+import { requestId, requestOf } from '../middleware/request-id.ts';
 import { declareRoute, json, router } from '../router.ts';
 
 const open = { security: [], tags: ['Health'] };
@@ -64,3 +67,14 @@ export const healthRoutes = (
     })
     .openapi(metrics, async (c) => answerAsset(c, await scrape()) as Scraped);
 };
+
+/** Health and metrics by themselves, without a key: for a port that only operators reach. */
+export function createHealthApp(deps: Pick<ApiDependencies, 'readiness' | 'log' | 'metrics'>) {
+  const app = router();
+  app.onError(onError(deps.log));
+  app.use(requestId);
+  app.use(guard(noLimits));
+  app.route('/', healthRoutes(deps, deps.metrics ?? new Registry()));
+  app.notFound(onUnrouted(app));
+  return app;
+}

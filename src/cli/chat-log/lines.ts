@@ -18,7 +18,7 @@ const LONGEST_LINE = 1024 * 1024;
  * CRLF and a last line without an end are fine.
  *
  * @param options.encoding what a line is read as that is no UTF-8, such as `latin1` (default
- * windows-1252); a file in UTF-16 is found out
+ * windows-1252); a file in UTF-16 is detected
  * @param options.longest longest line kept, in bytes (default 1 MiB); the rest of a longer one is
  * read and dropped
  */

@@ -67,7 +67,7 @@ export function importCommand(program: Command): void {
 }
 
 function addReading(command: Command): Command {
-  const formats = new Option('--format <layout>', 'layout of the lines (default: found out)');
+  const formats = new Option('--format <layout>', 'layout of the lines (default: detected)');
   return command
     .addOption(formats.choices(FORMATS))
     .option(
@@ -78,7 +78,7 @@ function addReading(command: Command): Command {
     .option('--zone <name>', 'zone of times without an offset (default: UTC)', readZone)
     .option(
       '--encoding <label>',
-      'of lines that are no UTF-8 (default: windows-1252; UTF-16 is found out)',
+      'of lines that are no UTF-8 (default: windows-1252; UTF-16 is detected)',
       readEncoding,
     )
     .option('--map <fields>', 'where the fields are in JSON of another product', readMap)

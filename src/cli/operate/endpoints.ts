@@ -4,11 +4,11 @@ import type { EndpointEntry, EndpointInFull } from '../../ops/inspect/endpoints.
 import { collect } from '../api/client.ts';
 import { endpointId, unknownEndpoint } from '../api/endpoint.ts';
 import { workspaceId } from '../api/workspace.ts';
-import { defaultVerb } from '../terminal/default-verb.ts';
 import { CommandError, EXIT, type Terminal } from '../terminal/output.ts';
 import { describe, limitsOf, resultOf, tableOf } from './endpoint-text.ts';
 import {
   addOpsOptions,
+  defaultVerb,
   limitOption,
   OPS_EXIT_CODES,
   type Ops,
@@ -72,7 +72,7 @@ function addList(endpoints: Command): void {
   const states = ['active', 'failing', 'disabled'];
   const list = defaultVerb(endpoints, 'list', 'list endpoints, newest first')
     .option('--workspace <name>', "only this workspace's: its name or id")
-    .addOption(new Option('--state <state>', 'only those that are so').choices(states))
+    .addOption(new Option('--state <state>', 'only endpoints in this state').choices(states))
     .option('--host <host>', 'only those at this host')
     .addOption(limitOption('endpoints', 50));
   addOpsOptions(list).action(operating<ListOptions, []>(listEndpoints));

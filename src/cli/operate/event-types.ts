@@ -2,10 +2,16 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EventTypeVersion } from '../../ops/event-types/list.ts';
 import { type Api, ApiProblem, collect } from '../api/client.ts';
-import { defaultVerb } from '../terminal/default-verb.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
-import { limitOption, OPS_EXIT_CODES, type Ops, type OpsOptions, operates } from './ops.ts';
+import {
+  defaultVerb,
+  limitOption,
+  OPS_EXIT_CODES,
+  type Ops,
+  type OpsOptions,
+  operates,
+} from './ops.ts';
 
 const MORE = `
 A changed schema is the next version. What may refuse old payloads is refused, unless --breaking.

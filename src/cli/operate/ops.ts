@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { closest } from 'fastest-levenshtein';
 import { type Api, createApi } from '../api/client.ts';
 import { type ApiAddress, findApi } from '../api/find-api.ts';
 import { type ApiOptions, addOptions } from '../api/options.ts';
@@ -100,4 +101,23 @@ export async function confirm(
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await lines.question(`${visible(question)} [y/N] `).finally(() => lines.close());
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.');
+}
+
+/**
+ * The command below `parent` that runs where none is named: `knockon keys` is `knockon keys list`.
+ * A name that none of them has is told with the nearest; commander would count it as one argument
+ * too many.
+ */
+export function defaultVerb(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name, { isDefault: true })
+    .description(description)
+    .allowExcessArguments()
+    .addHelpText('after', `\n${OPS_EXIT_CODES}`)
+    .hook('preAction', ({ args: [typed] }) => {
+      if (typed === undefined) return;
+      const verbs = parent.commands.map((command) => command.name());
+      const near = `did you mean ${closest(typed, verbs)}? There are ${verbs.join(', ')}.`;
+      parent.error(`error: there is no \`${parent.name()} ${typed}\`; ${near}`, { exitCode: 2 });
+    });
 }

@@ -24,7 +24,7 @@ What happens to its open effects:
   discard    they are given up, dead letters too; audit chains record it
   hand_over  another does them, dead letters too; nothing that it had already comes twice
 
-An operation sees to it. The command stays until that has ended, but not with finish.
+An operation does this. The command waits for it, except with finish.
 
 The same command once more changes nothing. With another --open it switches to that.
 
@@ -54,7 +54,7 @@ export function retireCommand(program: Command): void {
     )
     .option('--to <name>', 'with hand_over: the subscriber that takes over what is open')
     .option('--reason <why>', 'why, for the action log')
-    .option('-d, --detach', 'begin it, and do not stay until what was open is let go')
+    .option('-d, --detach', 'start it and return at once')
     .option('--undo', 'take it back; `knockon backfill` brings what it was not given meanwhile')
     .addHelpText('after', MORE);
   addYes(operates(command, retire));

@@ -28,9 +28,9 @@ ${OPS_EXIT_CODES}`;
 /** Adds the options of commands that begin long work. */
 export const addOperationOptions = (command: Command): Command =>
   command
-    .option('--per-second <n>', 'most a second')
+    .option('--per-second <n>', 'events per second at most')
     .option('--reason <why>', 'why, for the action log')
-    .option('-d, --detach', 'begin it, and do not stay until it has ended');
+    .option('-d, --detach', 'start it and return at once');
 
 export function retryCommand(program: Command): void {
   const command = program

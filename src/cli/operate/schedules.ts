@@ -5,12 +5,12 @@ import { counted } from '../../ops/wording.ts';
 import { collect } from '../api/client.ts';
 import { workspaceId } from '../api/workspace.ts';
 import { parsePastTime } from '../terminal/arguments.ts';
-import { defaultVerb } from '../terminal/default-verb.ts';
 import { table } from '../terminal/table.ts';
 import { oneLine } from '../terminal/visible.ts';
 import {
   addYes,
   confirm,
+  defaultVerb,
   limitOption,
   OPS_EXIT_CODES,
   type Ops,

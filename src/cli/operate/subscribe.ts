@@ -64,7 +64,7 @@ export function subscribeCommand(program: Command): void {
     .option('--limit <n>', 'most events a second, of all workers together', numberIn);
   addWorkspaceLimits(command)
     .option('--timeout <time>', 'longest time of a request, 1s to 5m (default: 30s)')
-    .option('--attempts <n>', 'tries of an event; 0: without end (default: 20)', numberIn)
+    .option('--attempts <n>', 'tries of an event; 0: unlimited (default: 20)', numberIn)
     .option('--debounce <wait>', "only a key's last event, once none has come for so long: 30s")
     .option('--debounce-most <time>', 'longest that one waits then (default: ten times as long)')
     .option('--rotate-secret', 'replace its secret; the old one signs too for 24 hours')

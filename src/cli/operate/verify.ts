@@ -96,7 +96,7 @@ async function readBalance(
 
 /** Without Temporal its client is not loaded. */
 async function ask(temporal: TemporalServer, deployment?: string) {
-  const { askTemporal } = await import('./ask-temporal.ts');
+  const { askTemporal } = await import('../../transport/temporal/recovery.ts');
   return await askTemporal(temporal, deployment);
 }
 

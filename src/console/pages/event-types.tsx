@@ -1,7 +1,6 @@
 import type { EventTypeVersion } from '../../ops/event-types/list.ts';
 import { to } from '../location.ts';
-import { List } from '../parts/list.tsx';
-import { More } from '../parts/pager.tsx';
+import { List, More } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { When } from '../parts/text.tsx';
 import { usePages, useResource } from '../resource.ts';

@@ -3,7 +3,7 @@ import type { SubscriberStatus } from '../../ops/status/subscriber-status.ts';
 import { query } from '../location.ts';
 import { Choice, Field } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
-import { More } from '../parts/pager.tsx';
+import { More } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { usePages, useResource } from '../resource.ts';
 import { EventTable } from './event-table.tsx';

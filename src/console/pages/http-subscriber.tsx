@@ -101,7 +101,7 @@ function Options({ of }: { of: HttpState | null }) {
         min="0"
         max="1000"
         value={String(of?.attempts ?? 20)}
-        hint="0: without end."
+        hint="0: unlimited."
       />
     </>
   );

@@ -1,8 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { OperationView } from '../../ops/operations/operations.ts';
 import { to } from '../location.ts';
-import { List } from '../parts/list.tsx';
-import { More } from '../parts/pager.tsx';
+import { List, More } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { State, When } from '../parts/text.tsx';
 import { usePages } from '../resource.ts';

@@ -2,10 +2,9 @@ import { counted } from '../format.ts';
 import { query, to } from '../location.ts';
 import { Choice, Field } from '../parts/fields.tsx';
 import { asked, Filters } from '../parts/filters.tsx';
-import { Marked } from '../parts/marked.tsx';
-import { More } from '../parts/pager.tsx';
+import { More } from '../parts/list.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
-import { Name, When } from '../parts/text.tsx';
+import { Marked, Name, When } from '../parts/text.tsx';
 import { type ListPage, usePages } from '../resource.ts';
 import { useWorkspaces, WorkspaceChoice } from './events.tsx';
 

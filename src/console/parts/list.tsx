@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 
 /**
  * What stands above a column, and how the column is set; `unseen`: it is told to who hears the page
@@ -34,5 +35,27 @@ function HeadCell({ of }: { of: Head }) {
     <th scope="col" class={kind}>
       {text}
     </th>
+  );
+}
+
+interface MoreProps {
+  more: (() => Promise<void>) | undefined;
+  label?: string;
+}
+
+/** Fetches the next page of a list, where there is one. */
+export function More({ more, label = 'Show older ones' }: MoreProps) {
+  const [busy, setBusy] = useState(false);
+  if (!more) return null;
+  const fetchMore = () => {
+    setBusy(true);
+    void more().finally(() => setBusy(false));
+  };
+  return (
+    <p class="more">
+      <button type="button" disabled={busy} onClick={fetchMore}>
+        {busy ? 'Loading …' : label}
+      </button>
+    </p>
   );
 }

@@ -39,7 +39,7 @@ export interface Kind<T, R> {
 export interface Connections {
   pg: Sql;
   /** Connections that may wait for what somebody else holds; default: `pg`. */
-  patient?: Sql;
+  forHeldRows?: Sql;
 }
 
 /**
@@ -57,16 +57,16 @@ const LARGE = 8 * 1024;
 export class GroupCommit<T, R> {
   readonly #kind: Kind<T, R>;
   readonly #pg: Sql;
-  readonly #patient: Sql;
+  readonly #forHeldRows: Sql;
   readonly #small: WaitingList<T, R>;
   readonly #large: WaitingList<T, R>;
   readonly #held = new Map<string, WaitingList<T, R>>();
   readonly #draining = new Set<WaitingList<T, R>>();
 
-  constructor(kind: Kind<T, R>, { pg, patient = pg }: Connections) {
+  constructor(kind: Kind<T, R>, { pg, forHeldRows = pg }: Connections) {
     this.#kind = kind;
     this.#pg = pg;
-    this.#patient = patient;
+    this.#forHeldRows = forHeldRows;
     this.#small = new WaitingList(kind.noun);
     this.#large = new WaitingList(kind.noun);
   }
@@ -142,7 +142,7 @@ export class GroupCommit<T, R> {
     const batch = taken.filter(isNotStopped);
     if (batch.length === 0) return;
     try {
-      const pg = whatIsHeld === 'left out' ? this.#pg : this.#patient;
+      const pg = whatIsHeld === 'left out' ? this.#pg : this.#forHeldRows;
       const items = batch.map(({ item }) => item);
       const { held, answer } = await this.#kind.store(pg, items, whatIsHeld);
       for (const waiting of batch) {

@@ -38,7 +38,7 @@ export const operations = ownSchema.table(
     exhausted: boolean().notNull().default(false),
     /** The first of what failed. */
     failures: jsonb().$type<{ subject: string; reason: string }[]>().notNull().default([]),
-    /** Most a second; null: as fast as it goes. */
+    /** Events per second at most; null: as fast as it goes. */
     per_second: doublePrecision(),
     /** How long it has been at work, without pauses, in ms. */
     active_ms: doublePrecision().notNull().default(0),

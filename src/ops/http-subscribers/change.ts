@@ -26,7 +26,7 @@ export interface HttpSubscriber {
   timeout_ms: number;
   /** Longest time of a call: a request, and what is done beside it. */
   call_timeout_ms: number;
-  /** Tries of an event in all; 0: without end. */
+  /** Tries of an event in all; 0: unlimited. */
   attempts: number;
   /** The last event of a key stands for those before it. Unset: each is for itself. */
   debounce?: Registration['debounce'];

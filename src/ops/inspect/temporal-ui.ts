@@ -13,8 +13,9 @@ export const namespaceUrl = ({ url, namespace }: TemporalUi): string | null =>
   url ? `${url.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}` : null;
 
 /**
- * A workflow as it is called in Temporal, and where it is seen in the UI, or one run of it. @param
- * id without the deployment's name, or with it
+ * A workflow as it is called in Temporal, and where it is seen in the UI, or one run of it.
+ *
+ * @param id without the deployment's name, or with it
  */
 export function workflowLink(
   ui: TemporalUi,

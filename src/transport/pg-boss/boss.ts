@@ -16,7 +16,7 @@ export interface BossOptions {
   connections?: number;
 }
 
-/** How often it is looked for jobs whose worker is gone, in seconds. */
+/** How often to look for jobs whose worker is gone, in seconds. */
 export const LOOK_AFTER = 3;
 
 /**

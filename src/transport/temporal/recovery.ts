@@ -1,5 +1,6 @@
 import {
-  type Client,
+  Client,
+  Connection,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -9,6 +10,7 @@ import { type Dispatch, DROP_SIGNAL, workflowName } from '../dispatch.ts';
 import { type Naming, namingOf } from '../naming.ts';
 import type { DispatchRef, Recovery } from '../transport.ts';
 import { attributesOf, type SearchAttributes } from './search-attributes.ts';
+import { connectionOptions, type TemporalServer } from './transport.ts';
 
 /** Workflow ids in one question to Temporal's visibility store. */
 const IDS_A_QUERY = 50;
@@ -22,8 +24,11 @@ interface Where {
 const workflowId = ({ naming }: Where, id: string, restart: number) =>
   naming.of(restart === 0 ? id : `${id}.${restart}`);
 
-/** Workflows of dispatches: whether they run, and new ones for what is missing. */
-/** @param naming of the deployment; by default it has no name */
+/**
+ * Workflows of dispatches: whether they run, and new ones for what is missing.
+ *
+ * @param naming of the deployment; by default it has no name
+ */
 export function temporalRecovery(
   client: Client,
   attributes: SearchAttributes,
@@ -40,11 +45,31 @@ export function temporalRecovery(
   };
 }
 
+/** Asks Temporal about workflows. */
+export interface TemporalAnswers {
+  running: Recovery['running'];
+  close(): Promise<void>;
+}
+
+/** @returns null where Temporal can't be reached within five seconds */
+export async function askTemporal(
+  temporal: TemporalServer,
+  deployment?: string,
+): Promise<TemporalAnswers | null> {
+  const connection = await Connection.connect(connectionOptions(temporal)).catch(() => null);
+  if (!connection) return null;
+  const client = new Client({ connection, namespace: temporal.namespace });
+  return {
+    running: (dispatches) => running({ client, naming: namingOf(deployment) }, dispatches),
+    close: () => connection.close(),
+  };
+}
+
 /**
  * A dispatch is seen through by its own workflow, which somebody may have reset, or by its newest
  * restart.
  */
-export async function running(where: Where, dispatches: DispatchRef[]): Promise<Set<string>> {
+async function running(where: Where, dispatches: DispatchRef[]): Promise<Set<string>> {
   const owners = new Map(
     dispatches.flatMap(({ id, restarts }) =>
       [0, restarts].map((nth) => [workflowId(where, id, nth), id] as const),

@@ -7,7 +7,7 @@ const MOST = 4000;
 const PIPELINED = 100;
 /** How long an answer may lie there before the client has taken it, in ms. */
 const UNREAD_MS = 60_000;
-/** How often it is looked for such answers, in ms. */
+/** How often to look for such answers, in ms. */
 const LOOK_MS = 5000;
 /** What is told to who finds every connection at work. */
 const FULL =
@@ -54,10 +54,10 @@ interface Limits {
 }
 
 /**
- * Bounds what connections cost. Beyond the cap the one goes that does the least: that has sent no
- * request yet, that rests between two, that is slow to send its body or to take its answer. So who
- * has something to ask is let in while strangers hold thousands. One that goes on asking without
- * waiting for its answers is ended.
+ * Bounds what connections cost. Above the cap the idlest connection is closed, in this order: no
+ * request yet; between two requests; slow to send its body or to read its answer. So who has
+ * something to ask is let in while strangers hold thousands. One that goes on asking without waiting
+ * for its answers is ended.
  */
 export function boundConnections(
   server: Server,

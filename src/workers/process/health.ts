@@ -15,7 +15,7 @@ import { repeat } from './repeat.ts';
 export type Check = () => Promise<string | null>;
 
 /** Whether a process can do its work: it has started, is not stopping, and all it needs answers. */
-export class Health {
+export class ProcessHealth {
   readonly metrics = new Registry();
   readonly #checks = new Map<string, Check>();
   #state: 'starting' | 'started' | 'stopping' = 'starting';
@@ -78,16 +78,18 @@ const ASK = 5000;
  *
  * @returns that connection
  */
-export function askPostgres({ config, log, started }: Serving): Database {
+export function askPostgres({ config, log, started }: ProcessContext): Database {
   const settings = { name: 'knockon health', connections: 1, statementMs: 1500 };
   const database = started.add(connectDatabase(config.DATABASE_URL, settings), (d) => d.close());
   // What needs Postgres logs that it is away.
   const ask = () => database.pg`select 1`.catch(() => {});
-  started.add(repeat('ask Postgres', ASK, ask, log, 1), (loop) => loop.stop());
+  started.add(repeat({ what: 'ask Postgres', everyMs: ASK, log, restFactor: 1 }, ask), (loop) =>
+    loop.stop(),
+  );
   return database;
 }
 
-interface Serving {
+interface ProcessContext {
   config: Config;
   log: Logger;
   /** Stops what is begun here. */
@@ -102,12 +104,12 @@ interface Serving {
  * up
  */
 export async function startHealth(
-  serving: Serving,
+  serving: ProcessContext,
   looks: (database: Database) => Record<string, Check> = () => ({}),
-): Promise<Health> {
+): Promise<ProcessHealth> {
   const { config } = serving;
   const database = askPostgres(serving);
-  const health = new Health();
+  const health = new ProcessHealth();
   registerProcessMetrics(health.metrics, config);
   health.check('database', () => askToWrite(database.pg));
   for (const [name, look] of Object.entries(looks(database))) health.check(name, look);
@@ -120,8 +122,8 @@ export async function startHealth(
  * that is unset.
  */
 export async function serveHealth(
-  health: Pick<Health, 'metrics' | 'readiness'>,
-  { config, log, started }: Serving,
+  health: Pick<ProcessHealth, 'metrics' | 'readiness'>,
+  { config, log, started }: ProcessContext,
 ): Promise<void> {
   const {
     KNOCKON_HOST: host,
@@ -130,7 +132,7 @@ export async function serveHealth(
   } = config;
   if (port === null) return;
   const [{ createHealthApp }, { serve }, { timeLimits }] = await Promise.all([
-    import('../../api/health-app.ts'),
+    import('../../api/routes/health.ts'),
     import('./http-server.ts'),
     import('./connections.ts'),
   ]);

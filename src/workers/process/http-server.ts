@@ -6,11 +6,11 @@ import { boundConnections, timeLimits } from './connections.ts';
 type Fetch = (request: Request) => Response | Promise<Response>;
 
 /** A server that answers, and how it stops. */
-export interface Serving {
+export interface HttpServer {
   url: string;
   /**
-   * From now on each answer ends its connection: who asks on and on over one would otherwise be cut
-   * off in the middle at the end.
+   * From now on each answer ends its connection. Otherwise a busy keep-alive connection is cut off
+   * mid-request at shutdown.
    */
   letGo(): void;
   /** Answers what is under way and takes no more; what is not done within so many ms is cut off. */
@@ -27,7 +27,7 @@ export async function serve(
   fetch: Fetch,
   at: { host: string; port: number },
   times = timeLimits,
-): Promise<Serving> {
+): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch, serverOptions: times }) as Server;
   server.maxHeadersCount = 100;
   boundConnections(server);

@@ -10,7 +10,7 @@ import { versionOf } from '../presence.ts';
 const DELAYS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200];
 
 /**
- * How often it is looked how late the event loop is, in ms. By default it is 10, and the looking is
+ * How often to look how late the event loop is, in ms. By default it is 10, and the looking is
  * most of what an idle process does.
  */
 const LAG_MS = 100;

@@ -17,19 +17,22 @@ const PATIENCE = 2000;
  */
 const RAREST = 120_000;
 
+interface Repetition {
+  /** What it does, for the log: `could not …`. */
+  what: string;
+  everyMs: number;
+  log: Pick<Logger, 'warn'>;
+  /** Minimum pause, as a multiple of the task's duration (default 20: at most 5 % of the time). */
+  restFactor?: number;
+}
+
 /**
  * Does something at once and then again and again. A failure is logged, and it is tried again next
  * time.
- *
- * @param rests how many times as long as it took it rests at least (default 20); less for what
- * others go by
  */
 export function repeat(
-  what: string,
-  everyMs: number,
+  { what, everyMs, log, restFactor = 20 }: Repetition,
   task: (signal: AbortSignal) => Promise<unknown>,
-  log: Pick<Logger, 'warn'>,
-  rests = 20,
 ): Repeated {
   const stopping = new AbortController();
   const loop = async () => {
@@ -40,7 +43,7 @@ export function repeat(
           log.warn({ err: error }, `could not ${what}; trying again later`);
       });
       await rest(
-        Math.max(everyMs, Math.min(rests * (performance.now() - began), RAREST)),
+        Math.max(everyMs, Math.min(restFactor * (performance.now() - began), RAREST)),
         stopping.signal,
       );
     }

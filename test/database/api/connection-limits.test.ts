@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { boundConnections, timeLimits } from '../../../src/workers/process/connections.ts';
-import { type Serving, serve } from '../../../src/workers/process/http-server.ts';
+import { type HttpServer, serve } from '../../../src/workers/process/http-server.ts';
 import { useApi } from './test-api.ts';
 
 const api = useApi();
@@ -16,7 +16,7 @@ const quick = {
   requestTimeout: 6000,
   connectionsCheckingInterval: 200,
 };
-let serving: Serving;
+let serving: HttpServer;
 let port: number;
 const sockets: Socket[] = [];
 

@@ -2,8 +2,8 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Gauge, Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
 import { cachedFor } from '../../../src/api/cached-for.ts';
-import { createHealthApp } from '../../../src/api/health-app.ts';
 import * as documents from '../../../src/api/openapi.ts';
+import { createHealthApp } from '../../../src/api/routes/health.ts';
 import { OPERATOR, request, useApi } from './test-api.ts';
 
 const api = useApi();

@@ -13,7 +13,7 @@ import type { MessageWriter } from '../../../src/messages/create.ts';
 import { claim, markStarted } from '../../../src/outbox/claim.ts';
 import { createEventWriter, type EventWriter } from '../../../src/outbox/post-events.ts';
 import { readConfig } from '../../../src/settings/config.ts';
-import { effectSettings } from '../../../src/workers/effects.ts';
+import { effectSettings } from '../../../src/workers/effect-settings.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 import { aChannel, aMessage, aWriter, subscribe } from '../../harness/messaging.ts';

@@ -265,11 +265,8 @@ describe('retention', () => {
 describe('something that is repeated', () => {
   it('goes on after a failure, and ends when it is told to', async () => {
     let runs = 0;
-    const loop = repeat(
-      'try',
-      1,
-      async () => Promise.reject(new Error(`${++runs}`)),
-      pino({ level: 'silent' }),
+    const loop = repeat({ what: 'try', everyMs: 1, log: pino({ level: 'silent' }) }, async () =>
+      Promise.reject(new Error(`${++runs}`)),
     );
     await expect.poll(() => runs).toBeGreaterThan(3);
     await loop.stop();

@@ -16,7 +16,7 @@ import { aChannel, aMessage, aWriter } from '../../harness/messaging.ts';
 import { startProxy } from '../../harness/proxy.ts';
 
 let test: TestDatabase;
-let patient: Database;
+let forHeldRows: Database;
 let writer: MessageWriter;
 
 let psql: Sql;
@@ -24,13 +24,17 @@ let psql: Sql;
 beforeAll(async () => {
   test = await freshDatabase();
   psql = postgres(test.url, { max: 1 });
-  patient = connectDatabase(test.url, { lockMs: 1500 });
-  writer = createMessageWriter({ pg: test.database.pg, patient: patient.pg, onStored: () => {} });
+  forHeldRows = connectDatabase(test.url, { lockMs: 1500 });
+  writer = createMessageWriter({
+    pg: test.database.pg,
+    forHeldRows: forHeldRows.pg,
+    onStored: () => {},
+  });
 });
 afterAll(async () => {
   vi.restoreAllMocks();
   await psql?.end();
-  await patient?.close();
+  await forHeldRows?.close();
   await test?.close();
 });
 

@@ -9,7 +9,7 @@ import { declareTypes } from '../../harness/event-types.ts';
 import { aChannel } from '../../harness/messaging.ts';
 
 let test: TestDatabase;
-let patient: Database;
+let forHeldRows: Database;
 let writer: EventWriter;
 let psql: Sql;
 let workspaceId: string;
@@ -17,14 +17,18 @@ let workspaceId: string;
 beforeAll(async () => {
   test = await freshDatabase();
   psql = postgres(test.url, { max: 1 });
-  patient = connectDatabase(test.url, { lockMs: 1500 });
-  writer = createEventWriter({ pg: test.database.pg, patient: patient.pg, onStored: () => {} });
+  forHeldRows = connectDatabase(test.url, { lockMs: 1500 });
+  writer = createEventWriter({
+    pg: test.database.pg,
+    forHeldRows: forHeldRows.pg,
+    onStored: () => {},
+  });
   await declareTypes(test.database, ['invoice.paid']);
   workspaceId = (await aChannel(test.database)).workspaceId;
 });
 afterAll(async () => {
   await psql?.end();
-  await patient?.close();
+  await forHeldRows?.close();
   await test?.close();
 });
 

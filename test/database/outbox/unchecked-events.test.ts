@@ -11,7 +11,7 @@ import { claim } from '../../../src/outbox/claim.ts';
 import { dispatchAnew } from '../../../src/outbox/dispatch-anew.ts';
 import { Dispatcher } from '../../../src/outbox/dispatcher.ts';
 import { register } from '../../../src/outbox/subscribers.ts';
-import { registration } from '../../../src/workers/effects.ts';
+import { registration } from '../../../src/workers/effect-settings.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 import { aChannel } from '../../harness/messaging.ts';

@@ -8,7 +8,7 @@ import { claim } from '../../../src/outbox/claim.ts';
 import { expire } from '../../../src/outbox/retention.ts';
 import { register } from '../../../src/outbox/subscribers.ts';
 import type { EffectCall } from '../../../src/transport/dispatch.ts';
-import { registration } from '../../../src/workers/effects.ts';
+import { registration } from '../../../src/workers/effect-settings.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 

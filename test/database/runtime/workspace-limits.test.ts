@@ -15,7 +15,7 @@ import { claim } from '../../../src/outbox/claim.ts';
 import { register } from '../../../src/outbox/subscribers.ts';
 import type { EffectCall, OpenOutcome } from '../../../src/transport/dispatch.ts';
 import { slices } from '../../../src/transport/retry/selection.ts';
-import { registration } from '../../../src/workers/effects.ts';
+import { registration } from '../../../src/workers/effect-settings.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
-import { hostEffects } from '../../../src/workers/effects.ts';
+import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { all, soon } from '../../harness/customer.ts';
 import { useProduct } from '../../harness/running-product.ts';

@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dead, defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
-import { hostEffects } from '../../../src/workers/effects.ts';
+import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { soon } from '../../harness/customer.ts';
 import { OPERATOR } from '../../harness/processes.ts';

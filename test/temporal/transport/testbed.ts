@@ -4,7 +4,7 @@ import type { Effect } from '../../../src/activities/runtime/effect.ts';
 import { claim, handedOver, markStarted } from '../../../src/outbox/claim.ts';
 import { type Config, readConfig } from '../../../src/settings/config.ts';
 import type { Dispatch } from '../../../src/transport/dispatch.ts';
-import { hostEffects } from '../../../src/workers/effects.ts';
+import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../../src/workers/process/process.ts';
 import { type ChosenTransport, chooseTransport } from '../../../src/workers/transport.ts';
 import { start as startWorkflows } from '../../../src/workers/workflows.ts';

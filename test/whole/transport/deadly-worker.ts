@@ -2,7 +2,7 @@
 import { defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { connectDatabase } from '../../../src/db/client.ts';
 import { readConfig } from '../../../src/settings/config.ts';
-import { hostEffects } from '../../../src/workers/effects.ts';
+import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../../src/workers/process/process.ts';
 
 const deadly = defineEffect({

@@ -4,7 +4,7 @@ import { dead, defineEffect, later, retry } from '../../../src/activities/runtim
 import { connectDatabase } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { readConfig } from '../../../src/settings/config.ts';
-import { hostEffects } from '../../../src/workers/effects.ts';
+import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, runProcess, ShutdownStack } from '../../../src/workers/process/process.ts';
 
 const NAME = 'ts-ledger';

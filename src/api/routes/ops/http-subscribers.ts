@@ -105,7 +105,7 @@ const asked = z
     per_workspace: everyWorkspace.optional(),
     timeout: timeout.default(30_000).openapi({ default: '30s' as never }),
     attempts: whole(0, 1000).default(20).openapi({
-      description: 'Tries of an event before it is a dead letter; 0: without end.',
+      description: 'Tries of an event before it is a dead letter; 0: unlimited.',
       default: 20,
     }),
     debounce: debounce.nullish().openapi({

@@ -58,7 +58,7 @@ export const perSecond = z
   .positive()
   .max(100_000)
   .optional()
-  .openapi({ description: 'Most a second.', example: 200 });
+  .openapi({ description: 'Events per second at most.', example: 200 });
 
 /** Why, for the action log. */
 export const reason = text(1, 1000).optional().openapi({ description: 'For the action log.' });
