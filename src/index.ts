@@ -6,17 +6,13 @@ export {
   type Answer,
   type Call,
   type DatabaseEffect,
-  dead,
   defineEffect,
   type Effect,
   type EventOf,
-  later,
-  laterIn,
-  type Open,
   type OutsideCall,
   type OutsideEffect,
-  retry,
 } from './activities/runtime/effect.ts';
+export { dead, later, laterIn, type Open, retry } from './activities/runtime/outcomes.ts';
 export type { Transaction } from './db/client.ts';
 export { type Connection, type ConnectOptions, connect, migrate } from './embed/connect.ts';
 export { type RunEffectsOptions, type RunningEffects, runEffects } from './embed/run-effects.ts';

@@ -1,6 +1,6 @@
 // Search as somebody deployed it in a hurry: its new parser takes every message for a picture, and
 // gives it up.
-import { dead } from '../../src/activities/runtime/effect.ts';
+import { dead } from '../../src/activities/runtime/outcomes.ts';
 import { search } from '../../src/activities/search/index.ts';
 import { host } from './host.ts';
 

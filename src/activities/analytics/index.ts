@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../../events/index.ts';
-import { dead, defineEffect } from '../runtime/effect.ts';
+import { defineEffect } from '../runtime/effect.ts';
+import { dead } from '../runtime/outcomes.ts';
 import { addCounts, type Count } from './quarters.ts';
 
 /**

@@ -2,7 +2,8 @@ import pMap from 'p-map';
 import type { DomainEvent } from '../../events/index.ts';
 import { groupBy } from '../../group-by.ts';
 import type { OpenOutcome } from '../../transport/dispatch.ts';
-import { dead, defineEffect, laterIn, type OutsideCall, retry } from '../runtime/effect.ts';
+import { defineEffect, type OutsideCall } from '../runtime/effect.ts';
+import { dead, laterIn, retry } from '../runtime/outcomes.ts';
 import { MailError, type Mailer } from './mailer.ts';
 import {
   beginMail,

@@ -1,8 +1,8 @@
 import type { DomainEvent } from '../../events/index.ts';
 import { LONGEST_WAIT, msUntil } from '../../transport/dispatch.ts';
 import { withoutNulls } from '../../without-nulls.ts';
-import { dead, laterIn, type Open, retry } from '../runtime/effect.ts';
 import type { WholeBody } from '../runtime/http/whole-body.ts';
+import { dead, laterIn, type Open, retry } from '../runtime/outcomes.ts';
 
 /** Most bytes of an answer that are read: some thousand results with reasons. */
 export const MOST_BYTES = 1024 * 1024;

@@ -5,14 +5,7 @@ import type { DomainEvent } from '../../events/index.ts';
 import type { Seal } from '../../seal.ts';
 import type { RetryPolicy } from '../../transport/dispatch.ts';
 import type { DebouncePolicy } from '../runtime/debounce/decide.ts';
-import {
-  defineEffect,
-  type Effect,
-  laterIn,
-  type Open,
-  type OutsideCall,
-  retry,
-} from '../runtime/effect.ts';
+import { defineEffect, type Effect, type OutsideCall } from '../runtime/effect.ts';
 import {
   type CircuitOptions,
   changeHealth,
@@ -28,6 +21,7 @@ import {
 import type { HttpAttempt } from '../runtime/http/http-attempt.ts';
 import { askedWaitMs } from '../runtime/http/retry-after.ts';
 import type { Send } from '../runtime/http/send.ts';
+import { laterIn, type Open, retry } from '../runtime/outcomes.ts';
 import { readAnswer } from './answer.ts';
 import { bodyOf, healthRowOf, post, type Receiver, readReceiver } from './receiver.ts';
 

@@ -1,5 +1,5 @@
 import type { EffectCall } from '../../transport/dispatch.ts';
-import type { Open } from './effect.ts';
+import type { Open } from './outcomes.ts';
 
 /** An attempt that is not done, as it is told: to the worker's log. It names nobody. */
 export interface AttemptReport {

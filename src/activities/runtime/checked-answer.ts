@@ -1,5 +1,6 @@
 import type { DomainEvent } from '../../events/index.ts';
-import { type Answer, dead, type Effect, type Open } from './effect.ts';
+import type { Answer, Effect } from './effect.ts';
+import { dead, type Open } from './outcomes.ts';
 
 /** The cause of a dead letter whose effect has not answered as it must. */
 const MALFORMED = 'malformed answer';

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { isLockTimeout } from '../../db/errors.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
-import { apart, type Effect } from './effect.ts';
+import type { Effect } from './effect.ts';
 import { deferredAnswer } from './outage.ts';
+import { apart } from './outcomes.ts';
 import { chosen, isDone } from './receipts.ts';
 
 type Db = Database['db'];

@@ -4,8 +4,9 @@ import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
 import type { CallSlots } from './call-slots.ts';
-import { asWaits, type Call, type Effect, type Open, type OutsideEffect } from './effect.ts';
+import type { Call, Effect, OutsideEffect } from './effect.ts';
 import { explain } from './explain.ts';
+import { asWaits, type Open } from './outcomes.ts';
 import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
 import {
   openEvents,

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { asynchronousCommit } from '../../db/statements.ts';
 import type { AnsweredFor, OpenOutcome, Selection } from '../../transport/dispatch.ts';
-import type { Open } from './effect.ts';
+import type { Open } from './outcomes.ts';
 
 type Queryable = Database['db'] | Transaction;
 

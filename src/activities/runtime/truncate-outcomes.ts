@@ -1,5 +1,5 @@
 import type { OpenOutcome } from '../../transport/dispatch.ts';
-import type { Open } from './effect.ts';
+import type { Open } from './outcomes.ts';
 
 /** Characters of a reason that travel; the whole of it stands in `attempts`. */
 const REASON = 200;

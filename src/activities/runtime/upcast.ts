@@ -1,6 +1,7 @@
 import { type DomainEvent, type EventType, eventType, explainIssues } from '../../events/index.ts';
-import { dead, type Effect, type Open } from './effect.ts';
+import type { Effect } from './effect.ts';
 import { explain } from './explain.ts';
+import { dead, type Open } from './outcomes.ts';
 
 /** Events as the effect is written for them, and outcomes of those that can't be made so. */
 interface Upcast {

@@ -3,8 +3,9 @@ import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { groupBy } from '../../group-by.ts';
 import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
-import { type Effect, laterIn, type Open } from './effect.ts';
+import type { Effect } from './effect.ts';
 import { type OpenEvent, readOpen } from './held-rows.ts';
+import { laterIn, type Open } from './outcomes.ts';
 import { recordAttempts } from './receipts.ts';
 
 type Db = Database['db'];

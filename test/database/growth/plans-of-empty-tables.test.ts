@@ -1,12 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEffects } from '../../../src/activities/index.ts';
-import {
-  defineEffect,
-  type Effect,
-  type Open,
-  retry,
-} from '../../../src/activities/runtime/effect.ts';
+import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { type Open, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import type { MessageWriter } from '../../../src/messages/create.ts';

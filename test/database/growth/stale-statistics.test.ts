@@ -11,11 +11,12 @@ import { pendingMails } from '../../../src/activities/notifications/mails.ts';
 import { notify } from '../../../src/activities/notifications/notify.ts';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
 import { readLatest } from '../../../src/activities/runtime/debounce/store.ts';
-import { retry as again, defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
 import { readPlaces } from '../../../src/activities/runtime/ordering/fast-path.ts';
 import { markReported, readLog } from '../../../src/activities/runtime/ordering/sequence-log.ts';
 import { readWanted, these } from '../../../src/activities/runtime/ordering/slow-path.ts';
+import { retry as again } from '../../../src/activities/runtime/outcomes.ts';
 import {
   claimReceipts,
   openEvents,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { dead, defineEffect, later, retry } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { dead, later, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { lockKey } from '../../../src/db/advisory-locks.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';

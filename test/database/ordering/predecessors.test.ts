@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Answer,
-  dead,
-  laterIn,
-  type OutsideCall,
-  retry,
-} from '../../../src/activities/runtime/effect.ts';
+import type { Answer, OutsideCall } from '../../../src/activities/runtime/effect.ts';
+import { dead, laterIn, retry } from '../../../src/activities/runtime/outcomes.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import type { OpenOutcome } from '../../../src/transport/dispatch.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';

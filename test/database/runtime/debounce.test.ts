@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { defineEffect, type Effect, retry } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { retry } from '../../../src/activities/runtime/outcomes.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { readEventJourney } from '../../../src/ops/inspect/journey.ts';

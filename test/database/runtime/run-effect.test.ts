@@ -1,14 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.ts';
-import {
-  type Answer,
-  dead,
-  defineEffect,
-  type Effect,
-  later,
-  retry,
-} from '../../../src/activities/runtime/effect.ts';
+import { type Answer, defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { dead, later, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import { connectDatabase, type Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';

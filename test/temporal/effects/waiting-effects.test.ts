@@ -2,13 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { notifications } from '../../../src/activities/notifications/index.ts';
-import {
-  dead,
-  defineEffect,
-  type Effect,
-  later,
-  retry,
-} from '../../../src/activities/runtime/effect.ts';
+import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { dead, later, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { members } from '../../../src/db/schema/messages.ts';
 import { defineEvent } from '../../../src/events/index.ts';
 import { emit } from '../../../src/outbox/emit.ts';

@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { dead, defineEffect, type Effect, later } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
+import { dead, later } from '../../../src/activities/runtime/outcomes.ts';
 import type { Transaction } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { retry } from '../../../src/activities/runtime/outcomes.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, ShutdownStack } from '../../../src/workers/process/process.ts';

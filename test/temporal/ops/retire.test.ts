@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { dead, defineEffect, retry } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { dead, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { hostEffects } from '../../../src/workers/host-effects.ts';
 import { createLog, type Running, ShutdownStack } from '../../../src/workers/process/process.ts';

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { dead } from '../../../src/activities/runtime/effect.ts';
+import { dead } from '../../../src/activities/runtime/outcomes.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { anEffect, TransportFixture } from './fixture.ts';
 import { soon, TransportTestbed } from './testbed.ts';

@@ -10,7 +10,8 @@ test.each([
   ['src/embed/run-effects.ts', ['RunEffectsOptions']],
   ['src/events/catalogue.ts', ['EventOptions']],
   ['src/outbox/new-event.ts', ['NewEvent']],
-  ['src/activities/runtime/effect.ts', ['Aside', 'Options', 'WorkspaceLimit']],
+  ['src/activities/runtime/effect.ts', ['Options', 'WorkspaceLimit']],
+  ['src/activities/runtime/outcomes.ts', ['Aside']],
   ['src/testing/call.ts', ['CallOptions']],
   ['src/testing/fan-out.ts', ['FanOutOptions', 'RunOptions']],
 ])('options of %s take undefined, as exactOptionalPropertyTypes needs it (%j)', (file, names) => {

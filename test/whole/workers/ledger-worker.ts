@@ -1,6 +1,7 @@
 // The ledger of examples/python-worker and examples/go-worker, as an effect of ours.
 import { sql } from 'drizzle-orm';
-import { dead, defineEffect, later, retry } from '../../../src/activities/runtime/effect.ts';
+import { defineEffect } from '../../../src/activities/runtime/effect.ts';
+import { dead, later, retry } from '../../../src/activities/runtime/outcomes.ts';
 import { connectDatabase } from '../../../src/db/client.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { readConfig } from '../../../src/settings/config.ts';

@@ -1,7 +1,8 @@
 import type { Transaction } from '../../../db/client.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 import { groupBy } from '../../../group-by.ts';
-import { type Answer, type Effect, laterIn, type Open } from '../effect.ts';
+import type { Answer, Effect } from '../effect.ts';
+import { laterIn, type Open } from '../outcomes.ts';
 import { type DebouncePolicy, type Decision, decide, type KeyedEvent } from './decide.ts';
 import {
   lockStates,

@@ -2,9 +2,9 @@ import { crashPoint } from '../../../crash-points.ts';
 import type { Database, Transaction } from '../../../db/client.ts';
 import { isDatabaseAway } from '../../../db/errors.ts';
 import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
-import type { OutsideEffect } from '../effect.ts';
-import { asWaits, type Call, type DatabaseEffect, type Effect } from '../effect.ts';
+import type { Call, DatabaseEffect, Effect, OutsideEffect } from '../effect.ts';
 import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
+import { asWaits } from '../outcomes.ts';
 import { PAGE } from '../pages.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import {

@@ -1,7 +1,7 @@
 import type { DomainEvent } from '../../../events/index.ts';
 import { groupBy } from '../../../group-by.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
-import { apart, laterIn } from '../../runtime/effect.ts';
+import { apart, laterIn } from '../../runtime/outcomes.ts';
 import type { Unfinished, Wait } from './deliver-to-endpoint.ts';
 import type { OpenDelivery } from './deliveries.ts';
 

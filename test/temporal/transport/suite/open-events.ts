@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dead, later, retry } from '../../../../src/activities/runtime/effect.ts';
+import { dead, later, retry } from '../../../../src/activities/runtime/outcomes.ts';
 import type { Transaction } from '../../../../src/db/client.ts';
 import type { DomainEvent } from '../../../../src/events/index.ts';
 import { anEffect, type TransportFixture } from '../fixture.ts';

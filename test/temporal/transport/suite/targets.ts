@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retry } from '../../../../src/activities/runtime/effect.ts';
+import { retry } from '../../../../src/activities/runtime/outcomes.ts';
 import type { DomainEvent } from '../../../../src/events/index.ts';
 import { anEffect, type TransportFixture } from '../fixture.ts';
 import { soon } from '../testbed.ts';
