@@ -37,8 +37,8 @@ export const inAll = (types: ScheduledOfType[]): ScheduledCount => ({
 });
 
 /**
- * What became of the wish. `cancelled`: now or before. `dispatched`: too late. `own`: Knock-on's own
- * event. `unknown`: no such event in the workspace.
+ * What became of the wish. `cancelled`: now or before. `dispatched`: too late. `own`: Knock-on's
+ * own event. `unknown`: no such event in the workspace.
  */
 export type Cancellation = 'cancelled' | 'dispatched' | 'own' | 'unknown';
 

@@ -87,13 +87,15 @@ async function resetCircuitsOf(pg: Sql, workflowId: string): Promise<void> {
 }
 
 /**
- * The new run, or why there is none. `absent`: no such workflow. `conflict`: it is running, or has no
- * first task.
+ * The new run, or why there is none. `absent`: no such workflow. `conflict`: it is running, or has
+ * no first task.
  */
 export type ResetAnswer = { runId: string } | { refused: 'absent' | 'conflict'; why: string };
 
 /**
- * Resets one workflow at once, whatever it is about. @throws where Postgres or the transport is away
+ * Resets one workflow at once, whatever it is about.
+ *
+ * @throws where Postgres or the transport is away
  */
 export async function resetOne(
   { database, resetWorkflow }: { database: Database; resetWorkflow: NonNullable<ResetWorkflow> },

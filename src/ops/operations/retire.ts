@@ -155,8 +155,8 @@ async function startedOnes(pg: Sql, name: string, limit: number): Promise<Unclos
     select o.event_id, e.workspace_id, o.dispatches from (
       select event_id, jsonb_agg(jsonb_build_object('id', dispatch_id, 'restarts',
         restarts)) as dispatches
-      from (${unclosedEffects(pg, name)}) o group by event_id having bool_and(started_at is not null)
-        order by event_id limit ${limit}
+      from (${unclosedEffects(pg, name)}) o group by event_id
+        having bool_and(started_at is not null) order by event_id limit ${limit}
     ) o cross join lateral (select workspace_id from knockon.events where id = o.event_id limit 1) e
       order by o.event_id`;
 }

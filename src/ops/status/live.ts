@@ -28,8 +28,8 @@ export interface LiveOptions {
 }
 
 /**
- * The figures of all subscribers, every two seconds: looked at once however many viewers there are, and not at
- * all where there is none.
+ * The figures of all subscribers, every two seconds: read once however many viewers there are, and
+ * not at all where there is none.
  */
 export class Live {
   readonly #options: LiveOptions;

@@ -4,7 +4,7 @@ import { momentAgo, readSample, readTotals, type Sample, type Totals } from './s
 /** Totals are counted from one moment for that long, in ms. */
 const COUNTED = 30 * 60_000;
 
-/** Reads the figures of all subscribers, again and again. What was done in between makes the rates. */
+/** Reads the figures of all subscribers, again and again. What was done in between makes rates. */
 export class Sampler {
   readonly #pg: Sql;
   readonly #windowMs: number;

@@ -93,7 +93,8 @@ interface Advice {
 function adviceFor(subscriber: SubscriberStatus, found: Found): Advice {
   const { name, host, state, backlog, workers } = subscriber;
   const { slots, concurrency, isBusy, seconds } = found;
-  const start = `knockon worker effects --only ${name} --concurrency ${found.suggested_concurrency}`;
+  const calls = found.suggested_concurrency;
+  const start = `knockon worker effects --only ${name} --concurrency ${calls}`;
   const command = host === 'worker' ? null : start;
   const nothing = (advice: string): Advice => ({ advice, command: null });
   if (state === 'paused')
@@ -114,8 +115,8 @@ function adviceFor(subscriber: SubscriberStatus, found: Found): Advice {
   return nothing(
     isBusy
       ? `Its workers get it done within ${seconds} s: nothing is to be changed.`
-      : 'Its workers have done nothing in the last minute: see `knockon doctor`, and ask again in ' +
-          'a minute.',
+      : 'Its workers have done nothing in the last minute: see `knockon doctor`, and ask again ' +
+          'in a minute.',
   );
 }
 

@@ -18,7 +18,7 @@ export interface HasWorkers {
   name: string;
   task_queue: string;
   host: SubscriberHost;
-  /** Of a worker that does not say what it runs: calls that began before the pause have timed out. */
+  /** Where workers don't say what they run: calls that began before the pause have timed out. */
   calls_have_ended: boolean | null;
 }
 
