@@ -230,7 +230,7 @@ export type SubscriberStatus = {
     /** What becomes of what was open. */
     open: 'finish' | 'discard' | 'hand_over';
     handed_to: string | null;
-    /** The operation that sees to what was open. */
+    /** The operation that handles what was open. */
     operation_id: string;
   } | null;
   /** Paused, and no worker is at any call of it. */

@@ -156,7 +156,7 @@ export const status = z
         open: z.enum(openWays).openapi({ description: 'What becomes of what was open.' }),
         handed_to: z.string().nullable(),
         operation_id: uuid.openapi({
-          description: 'The operation that sees to what was open.',
+          description: 'The operation that handles what was open.',
         }),
       })
       .nullable()
