@@ -1,15 +1,14 @@
 import type { ClaimedDispatch } from './claim.ts';
 
 export interface BatchLingerOptions {
-  /** Longest rest after a dispatch that was not full, in ms (default 1,000). */
+  /** Longest linger, in ms (default 1,000). */
   longestMs: number;
-  /** Events at which the rest is half of that (default 10). */
+  /** Events after which it lingers half as long (default 10). */
   halfAt: number;
 }
 
 /**
- * How soon to look again whether a group has stopped growing, or somebody else has something,
- * in ms.
+ * How often to look whether a batch has stopped growing, or another workspace has something, in ms.
  */
 export const LOOK_AGAIN = 50;
 
@@ -21,18 +20,19 @@ const SILENCE = { ms: 40, gaps: 8 };
 
 /**
  * Between two starts there are so many times what a start has taken lately, half of the longest
- * rest at most: a busy server gets fewer and larger groups.
+ * linger at most: a busy server gets fewer and larger dispatches.
  */
 const STARTS = 5;
 
 /**
- * When the next dispatch may be started, and for whom. A workflow costs the same whatever it
- * carries, so the busier the stream the longer the rest in which a group gathers: 91 ms after one
- * event, half a second after ten, never after a full group. Only the workspaces of that group rest,
- * and where some flood only those: what another one stores meanwhile goes at once, so that a flood
- * delays itself and nobody else. Where the stream is many workspaces' the others rest too, by their
- * number: one of a crowd is no bystander. A group that has stopped growing rests no longer: the
- * last of a stream do not wait for what does not come.
+ * Decides when the next batch may be claimed, and for whom. A workflow costs the same whatever it
+ * carries, so large dispatches are cheaper.
+ *
+ * - After a partly filled batch its workspaces linger: 91 ms after 1 event, 500 ms after 10, 1 s at
+ *   most. After a full one nobody does.
+ * - If some flood, they linger by the size of the batch, and the others by their own events.
+ * - If the batch is from many workspaces, those outside of it linger too, by their number.
+ * - A batch that has stopped growing ends the linger.
  */
 export class BatchLinger {
   readonly #options: BatchLingerOptions;
@@ -40,12 +40,10 @@ export class BatchLinger {
   #everybodyAt = 0;
   #othersAt = 0;
   #countedAt = performance.now();
-  /** Between two events of the last group, in ms. */
+  /** Between two events of the last batch, in ms. */
   #gap = 0;
   #heard = { times: 0, lastAt: 0 };
-  /**
-   * How long a start has taken lately, in ms; of those after which nobody need rest none counts.
-   */
+  /** How long a start takes lately, in ms. */
   #startMs = 0;
   #notBefore = 0;
   #isFull = false;
@@ -54,27 +52,27 @@ export class BatchLinger {
     this.#options = { longestMs: 1000, halfAt: 10, ...options };
   }
 
-  /** The workspaces that rest now. */
-  get resting(): string[] {
-    return this.#isResting ? [...this.#busy] : [];
+  /** The workspaces that linger now. */
+  get lingering(): string[] {
+    return this.#isLingering ? [...this.#busy] : [];
   }
 
-  /** Whether all of these workspaces rest now. */
-  areResting(workspaceIds: string[]): boolean {
-    return this.#isResting && workspaceIds.every((id) => this.#busy.has(id));
+  /** Whether all of these workspaces linger now. */
+  areLingering(workspaceIds: string[]): boolean {
+    return this.#isLingering && workspaceIds.every((id) => this.#busy.has(id));
   }
 
-  /** Counts one more store of workspaces that rest. */
+  /** Counts one more store of workspaces that linger. */
   hear(): void {
     this.#heard = { times: this.#heard.times + 1, lastAt: performance.now() };
   }
 
   /** How long until anything may be claimed, in ms; 0 or less: now. */
   everybodyInMs(): number {
-    return Math.max(this.#notBefore, this.#restsUntil) - performance.now();
+    return Math.max(this.#notBefore, this.#lingersUntil) - performance.now();
   }
 
-  /** How long until those that don't rest may be claimed, in ms. */
+  /** How long until those that don't linger may be claimed, in ms. */
   anybodyInMs(): number {
     return Math.max(
       this.#notBefore - performance.now(),
@@ -82,7 +80,7 @@ export class BatchLinger {
     );
   }
 
-  /** A start took so long, in ms. */
+  /** A start took so long, in ms. After a full batch that delays nobody. */
   took(ms: number): void {
     this.#startMs = (this.#startMs + ms) / 2;
     if (this.#isFull) return;
@@ -91,37 +89,37 @@ export class BatchLinger {
   }
 
   /**
-   * Counts what has been claimed; `resting` were left out of it, `size` is the most it could be.
+   * Counts what has been claimed; `lingering` were left out of it, `size` is the most it could be.
    */
-  count(claimed: ClaimedDispatch[], resting: string[], size: number): void {
+  count(claimed: ClaimedDispatch[], lingering: string[], size: number): void {
     const events = total(claimed);
     const now = performance.now();
     this.#isFull = events >= size;
-    if (resting.length > 0) {
-      this.#othersAt = now + (events === 0 ? LOOK_AGAIN : this.#restAfter(events));
+    if (lingering.length > 0) {
+      this.#othersAt = now + (events === 0 ? LOOK_AGAIN : this.#lingerAfter(events));
       return;
     }
     const floods = claimed.filter((group) => group.flooding);
     const busy = floods.length > 0 ? floods : claimed;
-    this.#everybodyAt = now + (this.#isFull ? 0 : this.#restAfter(events));
+    this.#everybodyAt = now + (this.#isFull ? 0 : this.#lingerAfter(events));
     this.#busy = new Set(busy.flatMap((group) => group.workspace_ids));
-    this.#othersAt = now + this.#restAfter(Math.max(events - total(busy), this.#busy.size - 1));
+    this.#othersAt = now + this.#lingerAfter(Math.max(events - total(busy), this.#busy.size - 1));
     this.#gap = (now - this.#countedAt) / Math.max(1, events);
     this.#countedAt = now;
     this.#heard = { times: 0, lastAt: 0 };
   }
 
-  get #isResting(): boolean {
-    return this.#restsUntil > performance.now();
+  get #isLingering(): boolean {
+    return this.#lingersUntil > performance.now();
   }
 
-  get #restsUntil(): number {
+  get #lingersUntil(): number {
     return Math.min(this.#everybodyAt, this.#endOfStream());
   }
 
   /**
-   * When what was heard in this rest will have been the last of it, unless something else is heard
-   * until then.
+   * When what was heard while it lingers will have been the last of it, unless something else is
+   * heard until then.
    */
   #endOfStream(): number {
     const { times, lastAt } = this.#heard;
@@ -130,7 +128,7 @@ export class BatchLinger {
     return lastAt + Math.max(SILENCE.ms, SILENCE.gaps * gap);
   }
 
-  #restAfter(many: number): number {
+  #lingerAfter(many: number): number {
     return (this.#options.longestMs * many) / (many + this.#options.halfAt);
   }
 }

@@ -70,9 +70,9 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
  * at this moment. The same statement reads events and subscribers, so a subscriber that registers
  * before an event is committed gets it. Until the first one registers, everything waits.
  *
- * Half of a group is shared out evenly among the workspaces that wait, the rest of it goes to the
+ * Half of a batch is shared out evenly among the workspaces that wait, the rest of it goes to the
  * oldest: a flood leaves room, and with more workspaces than places nobody is passed over for ever.
- * `resting` workspaces are left out, and with them the oldest. Workspaces that flood and those that
+ * `lingering` workspaces are left out, and with them the oldest. Workspaces that flood and those that
  * don't travel apart, the latter first: a call of two thousand events takes its time.
  *
  * By their state and never by "id greater than the last one seen", so an event whose transaction
@@ -83,7 +83,7 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
 export async function claim(
   pg: Sql,
   size: number,
-  resting: string[] = [],
+  lingering: string[] = [],
 ): Promise<ClaimedDispatch[]> {
   const half = size / 2;
   // `dispatch_id is null`, as only the index by workspaces says it. A planner with the choice, and
@@ -101,7 +101,7 @@ export async function claim(
           order by workspace_id limit 1
       ) next where w.nth < ${half}::float8
     ), turns as (
-      select workspace_id from waiting where workspace_id <> all(${resting}::uuid[])
+      select workspace_id from waiting where workspace_id <> all(${lingering}::uuid[])
     ), fair as (
       select share.* from turns t cross join lateral (
         select event_id, type, workspace_id, channel_id, unchecked, deliver_at from knockon.outbox
@@ -112,7 +112,7 @@ export async function claim(
       ) share
     ), oldest as (
       select event_id, type, workspace_id, channel_id, unchecked, deliver_at from knockon.outbox
-      where dispatch_id is null and ${resting.length === 0} and exists (select
+      where dispatch_id is null and ${lingering.length === 0} and exists (select
         from knockon.subscribers)
       order by event_id limit ${size} for update skip locked
     ), picked as (

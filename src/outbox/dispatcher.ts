@@ -19,8 +19,8 @@ export interface DispatcherOptions {
   log: Pick<Logger, 'info' | 'warn'>;
   /** Compares what SQL has emitted with its type's schema. */
   fits: Fits;
-  /** How long a group that was not full rests. */
-  pace?: Partial<BatchLingerOptions>;
+  /** How long to linger after a partly filled batch. */
+  linger?: Partial<BatchLingerOptions>;
   /** How long nobody need have told it before it looks, in ms (default 1,000). */
   pollMs?: number;
   /**
@@ -48,12 +48,12 @@ export class Dispatcher {
   #woken = false;
   #wake: () => void = () => {};
   #sweptAt = 0;
-  readonly #pace: BatchLinger;
+  readonly #linger: BatchLinger;
   readonly #schedule: Schedule;
 
   constructor(options: DispatcherOptions) {
-    this.#options = { pollMs: 1000, staleMs: 15_000, pace: {}, onDispatched() {}, ...options };
-    this.#pace = new BatchLinger(this.#options.pace);
+    this.#options = { pollMs: 1000, staleMs: 15_000, linger: {}, onDispatched() {}, ...options };
+    this.#linger = new BatchLinger(this.#options.linger);
     this.#schedule = new Schedule(options.pg, options.size);
   }
 
@@ -67,8 +67,8 @@ export class Dispatcher {
    * called for every one of them.
    */
   wake(workspaceIds?: string[]): void {
-    if (workspaceIds && this.#pace.areResting(workspaceIds)) {
-      this.#pace.hear();
+    if (workspaceIds && this.#linger.areLingering(workspaceIds)) {
+      this.#linger.hear();
       return;
     }
     this.#woken = true;
@@ -95,14 +95,14 @@ export class Dispatcher {
     );
     if (isTold === false) log.warn(NO_LISTENING);
     while (!this.#stopping) {
-      const resting = await this.#turn();
+      const lingering = await this.#turn();
       const wasWoken = this.#woken;
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
       if (this.#schedule.inMs <= 0) await this.#promote();
-      const claimed = await this.#persist('claim events', () => this.#claim(resting));
+      const claimed = await this.#persist('claim events', () => this.#claim(lingering));
       if (claimed?.length) await this.#handOver(claimed);
-      else if (resting.length === 0) await this.#restUntilDue(wasWoken);
+      else if (lingering.length === 0) await this.#restUntilDue(wasWoken);
     }
   }
 
@@ -124,16 +124,16 @@ export class Dispatcher {
    * Waits until something may be claimed, and resolves with the workspaces whose events may not.
    */
   async #turn(): Promise<string[]> {
-    await this.#rest(this.#pace.anybodyInMs(), false);
-    while (!this.#woken && !this.#stopping && this.#pace.everybodyInMs() > 0)
-      await this.#rest(Math.min(this.#pace.everybodyInMs(), LOOK_AGAIN));
-    return this.#pace.resting;
+    await this.#rest(this.#linger.anybodyInMs(), false);
+    while (!this.#woken && !this.#stopping && this.#linger.everybodyInMs() > 0)
+      await this.#rest(Math.min(this.#linger.everybodyInMs(), LOOK_AGAIN));
+    return this.#linger.lingering;
   }
 
-  async #claim(resting: string[]): Promise<ClaimedDispatch[]> {
+  async #claim(lingering: string[]): Promise<ClaimedDispatch[]> {
     const { pg, size } = this.#options;
-    const claimed = await claim(pg, size, resting);
-    this.#pace.count(claimed, resting, size);
+    const claimed = await claim(pg, size, lingering);
+    this.#linger.count(claimed, lingering, size);
     return claimed;
   }
 
@@ -180,7 +180,7 @@ export class Dispatcher {
     const began = performance.now();
     const runId = subscribers.length === 0 ? null : await this.#persist('start a workflow', start);
     if (runId === undefined) return false;
-    this.#pace.took(performance.now() - began);
+    this.#linger.took(performance.now() - began);
     onDispatched(group, performance.now() - claimedAt);
     crashPoint('after-start');
     await this.#persist('mark a dispatch', () => markStarted(pg, id, runId));

@@ -266,7 +266,7 @@ describe('the dispatcher', () => {
   it('lets a stream gather while a group that was not full rests', async () => {
     await subscribe(test.database, { name: 'search' });
     const { transport, taken } = aTransport();
-    const dispatching = dispatcher(transport, { pace: { longestMs: 3_600_000 } });
+    const dispatching = dispatcher(transport, { linger: { longestMs: 3_600_000 } });
     await post(1, () => dispatching.wake());
     await expect.poll(() => taken.length).toBe(1);
     await post(5, () => dispatching.wake());
@@ -280,7 +280,7 @@ describe('the dispatcher', () => {
     await subscribe(test.database, { name: 'search' });
     await post(50);
     const { transport, taken } = aTransport();
-    dispatcher(transport, { size: 5, pace: { longestMs: 3_600_000 } });
+    dispatcher(transport, { size: 5, linger: { longestMs: 3_600_000 } });
     await expect.poll(() => taken.map((d) => d.size)).toEqual(Array(10).fill(5));
   });
 
