@@ -1,10 +1,8 @@
 import { types } from 'node:util';
 
-/**
- * What may be shown of an error: in a log, in Temporal's histories, in `last_error`.
- * Statements' parameters, and the values that Postgres repeats in its messages, are people's texts,
- * names and addresses. They stay where they are.
- */
+// What may be shown of an error: in a log, in Temporal's histories, in `last_error`. Statements'
+// parameters, and the values that Postgres repeats in its messages, are people's texts, names and
+// addresses. They stay where they are.
 
 /** An error as it is logged. */
 export interface SafeError {

@@ -35,8 +35,8 @@ export interface Database {
  * Calls with what is notified on a channel, and with nothing whenever the connection is new and
  * something may have been missed.
  *
- * @returns false where a pooler is in between, which hands on no notifications: it must be looked
- * every now and then instead
+ * @returns false where a pooler is in between, which hands on no notifications: the caller must
+ * poll instead
  */
 export type Listen = (channel: string, onNotify: (payload?: string) => void) => Promise<boolean>;
 
@@ -65,8 +65,8 @@ export interface DatabaseOptions {
 
 /** What is told where nobody can listen. */
 export const NO_LISTENING =
-  'DATABASE_URL leads through a pooler, which hands on no notifications: what is new is looked ' +
-  'for every second. To be told at once set KNOCKON_DATABASE_DIRECT_URL to a way around it';
+  'DATABASE_URL leads through a pooler, which hands on no notifications. Knock-on polls every ' +
+  'second instead. To be told at once set KNOCKON_DATABASE_DIRECT_URL to a way around it';
 
 /** Longest that a statement takes, in ms, unless `statementMs` says otherwise. */
 const STATEMENT = 20_000;

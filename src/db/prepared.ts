@@ -11,7 +11,7 @@ const MOST = 300;
  * Has a client prepare what drizzle gives it, from the second time on. Left to itself each
  * statement is parsed anew and takes a round trip more, for the types of its parameters. From the
  * sixth time on Postgres may keep its plan too, for as long as the connection lives: so no plan may
- * depend on how full a table was (test/growth).
+ * depend on how full a table was (test/database/growth).
  */
 export function prepareRecurring(client: Sql): Sql {
   const seen = new Set<string>();

@@ -35,7 +35,7 @@ export interface DescribedType {
 
 export interface EventTypeRegistryOptions {
   pg: Sql;
-  /** Tells of changes (default: it looks every `freshMs`). */
+  /** Tells of changes (default: it polls every `freshMs`). */
   listen?(channel: string, onNotify: () => void): Promise<boolean>;
   /** How old what is known may be, in ms (default 1,000). */
   freshMs?: number;

@@ -7,8 +7,7 @@ import { changedNow, type Message, toMessage } from './message.ts';
 
 /**
  * Changes a message's text or metadata and emits `message.updated`: right after `message.created`,
- * where that is for later. Null where there is no such
- * message (any more).
+ * where that is for later. Null where there is no such message (any more).
  */
 export async function editMessage(
   tx: Transaction,

@@ -25,7 +25,7 @@ const PAGE = { events: 500, bytes: 512 * 1024 };
 /**
  * Compares payloads that SQL has emitted with the schemas of their types. What does not fit leaves
  * the dispatch, before anybody has it, for one of its own: that is for the subscriber `schema`
- * alone. A crash at any moment leaves both unstarted, and the relay begins anew.
+ * alone. A crash at any moment leaves both unstarted, and a dispatcher begins anew.
  *
  * @returns what is to be started
  */

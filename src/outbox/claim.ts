@@ -7,9 +7,9 @@ export interface ClaimedDispatch extends DispatchScope {
   id: string;
   type: string;
   size: number;
-  /** Unset where it was claimed before, and not started; null where all had been scheduled. */
+  /** Its oldest event that was never scheduled. Null: all were. Unset: an earlier claim took it. */
   oldest_event_id?: string | null;
-  /** By how much the first of those that had been scheduled is overdue, in ms; null: none had. */
+  /** How late its first scheduled event is, in ms. Null: none was scheduled. */
   overdue_ms?: number | null;
   /**
    * Its workspaces have so many events in it that others would wait for them: those of the others
@@ -78,7 +78,7 @@ export const specs = (pg: Sql | TransactionSql, names: PendingQuery<Row[]>) => p
  * By their state and never by "id greater than the last one seen", so an event whose transaction
  * commits late is not skipped. `skip locked`: several dispatchers take different events and wait
  * for nobody. A crash before the commit leaves the events as they were; one after it leaves a
- * dispatch without `started_at`, which a dispatcher starts: the same workflow id, so never twice.
+ * dispatch without `started_at`, which any dispatcher starts: the same workflow id, so never twice.
  */
 export async function claim(
   pg: Sql,

@@ -21,7 +21,7 @@ export interface DispatcherOptions {
   fits: Fits;
   /** How long to linger after a partly filled batch. */
   linger?: Partial<BatchLingerOptions>;
-  /** How long nobody need have told it before it looks, in ms (default 1,000). */
+  /** How often to poll without a notification, in ms (default 1,000). */
   pollMs?: number;
   /**
    * Told of each dispatch that the transport has taken, and for how long it had been claimed, in
@@ -38,8 +38,8 @@ const IN_HAND = 2000;
 /**
  * Takes waiting events out of the outbox and hands them to the transport, one start at a time: what
  * arrives meanwhile travels together in the next. Keeps nothing in memory but the dispatch in hand;
- * what does not fit waits in Postgres. Every poll it also starts what a crash has left claimed, its
- * own or another's: that makes it the relay too.
+ * what does not fit waits in Postgres. Every poll it also starts dispatches that a crash has left
+ * claimed, its own or another's.
  */
 export class Dispatcher {
   readonly #options: Required<DispatcherOptions>;
@@ -77,7 +77,7 @@ export class Dispatcher {
 
   /**
    * Ends after the dispatch in hand. One that is not started within 2 s, as where the transport is
-   * away, is left to the relay.
+   * away, is left to another dispatcher.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -114,7 +114,7 @@ export class Dispatcher {
     return some !== undefined && some > 0;
   }
 
-  /** What woke it and left nothing to claim may have been scheduled: that is looked at first. */
+  /** What woke it and left nothing to claim may have been scheduled: so look there first. */
   async #restUntilDue(wasWoken: boolean): Promise<void> {
     if (wasWoken && (await this.#promote())) return;
     await this.#rest(Math.min(this.#options.pollMs, this.#schedule.inMs));

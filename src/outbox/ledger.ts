@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 
-/** The books of one subscriber, in events: `expected − done − dead − in_flight − missing = 0`. */
+/** The ledger of one subscriber, in events: `expected − done − dead − in_flight − missing = 0`. */
 export interface Account {
   name: string;
   expected: number;
@@ -41,8 +41,8 @@ const openEffectRows = (pg: Sql, lost: string[]) => pg`
   where d.settled_at is null`;
 
 /**
- * The books of every subscriber. Costs what is open, not what has ever happened: settled dispatches
- * are in the totals.
+ * The ledger of every subscriber. Costs what is open, not what has ever happened: settled
+ * dispatches are in the totals.
  *
  * @param lost dispatches that are not running
  */
@@ -55,7 +55,7 @@ export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
         count(*) filter (where not done and not dead and lost) as missing,
         extract(epoch from now() - min(claimed_at) filter (where not done and not dead)) as oldest
       from effects group by name
-    ), buried as (
+    ), given_up as (
       select l.subscriber as name, count(distinct l.event_id) as dead from knockon.dead_letters l
       cross join lateral (
         select dispatch_id from knockon.dispatched where event_id = l.event_id offset 0
@@ -70,7 +70,7 @@ export async function accounts(pg: Sql, lost: string[]): Promise<Account[]> {
       (coalesce(b.dead, 0) + coalesce(n.dead, 0))::float8 as dead,
       coalesce(n.in_flight, 0)::float8 as in_flight, coalesce(n.missing, 0)::float8 as missing,
         n.oldest::float8 as oldest_seconds
-    from settled s full join looked_at n using (name) left join buried b using (name)
+    from settled s full join looked_at n using (name) left join given_up b using (name)
       order by name collate "C"`;
 }
 
@@ -83,8 +83,8 @@ export interface MissingEffect {
   age_seconds: number;
 }
 
-/** The effects that are open in these dispatches, oldest first. */
-export async function openEffects(
+/** The effects that are missing where these dispatches are not running, oldest first. */
+export async function missingEffectsOf(
   pg: Sql,
   dispatches: string[],
   limit: number,

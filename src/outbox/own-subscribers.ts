@@ -1,4 +1,4 @@
-/** Hosts what is wrong with events that fit no schema; see `src/activities/schema`. */
+/** Gets events that do not fit their schema; see `src/activities/schema`. */
 export const SCHEMA_SUBSCRIBER = 'schema';
 
 /** The subscribers that this version brings along. SQL knows them as `is_own_subscriber`. */

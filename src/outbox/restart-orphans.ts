@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import type { Dispatch } from '../transport/dispatch.ts';
 import type { DispatchRef, Recovery } from '../transport/transport.ts';
 import { origin, specs } from './claim.ts';
-import { type MissingEffect, openEffects } from './ledger.ts';
+import { type MissingEffect, missingEffectsOf } from './ledger.ts';
 import { markSettled } from './mark-settled.ts';
 import { findOrphans } from './orphans.ts';
 
@@ -48,7 +48,7 @@ async function restart(
   { id, restarts }: DispatchRef,
   log: RestartOptions['log'],
 ): Promise<number> {
-  const missing = await openEffects(pg, [id], 1_000_000);
+  const missing = await missingEffectsOf(pg, [id], 1_000_000);
   const names = [...new Set(missing.map((effect) => effect.subscriber))];
   const [dispatch] = await pg<Pick<Dispatch, 'type' | 'size' | 'origin' | 'subscribers'>[]>`
     select d.type, d.size, ${origin(pg)} as origin,

@@ -26,7 +26,7 @@ export class Schedule {
   #askAt = 0;
   /** Keys that this pass leaves out. */
   #held: string[] = [];
-  /** The workspace that was looked at last: where much is due the next ones have their turn. */
+  /** The last workspace of the batch before: where much is due the next ones have their turn. */
   #after = NIL_UUID;
 
   /** @param size most events a batch */

@@ -1,6 +1,5 @@
 // The wire: names and JSON shapes that API, workflow worker and effect workers agree on. A worker
-// in another language speaks exactly this. Workflow code may import types from here, and nothing
-// else of ours.
+// in another language speaks exactly this. Workflow code may import types from here.
 
 /** How often and how fast an effect is tried again. */
 export interface RetryPolicy {
@@ -57,11 +56,11 @@ export interface EffectCall {
   origin?: string;
   subscriber: string;
   events: Selection;
-  /** Set when one outside party of one event is tried again. */
+  /** Set when one target of one event is tried again. */
   target?: string;
   /**
-   * Set, instead of `target`, when several outside parties of one event are tried again: each is
-   * answered for. Only where the worker takes them.
+   * Set, instead of `target`, when several targets of one event are tried again: each is answered
+   * for. Only where the worker takes them.
    */
   targets?: string[];
   /**
@@ -89,10 +88,10 @@ export interface EffectCall {
 export type Beat = 'begun' | 'not begun';
 
 /**
- * What an effect answers for an event that is not done. `target` names one of several outside
- * parties (an endpoint, a recipient); each is retried alone, and the event is called once more when
- * all of them are settled. `share` says whose it is: what is followed up is called in turns among
- * these, so that nobody waits for all of another's.
+ * What an effect answers for an event that is not done. `target` names one of several targets (an
+ * endpoint, a recipient); each is retried alone, and the event is called once more when all of them
+ * are done or dead. `share` says whose it is: what is followed up is called in turns among these,
+ * so that nobody waits for all of another's.
  */
 export type OpenOutcome = { event_id: string; target?: string; share?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
@@ -148,7 +147,7 @@ export interface DeadLetters {
   letters: { events: Selection; target?: string; cause: string; reason: string }[];
 }
 
-/** A dispatch's dead letters that nobody has settled, and whose they are, in order. */
+/** How many open dead letters a dispatch has, and whose they are, in order. */
 export interface OpenLetters {
   open: number;
   effects: string[];

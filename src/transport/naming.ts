@@ -15,7 +15,7 @@ export interface Naming {
   own(name: string): string | null;
 }
 
-/** A dispatch's or a job's workflow of a deployment that has a name: its name, then theirs. */
+/** A dispatch's or operation's workflow of a deployment that has a name: its name, then theirs. */
 const strangers =
   /^(?!(?:retry|reset|replay|backfill|rebuild|retire|letters)\.)[a-z][a-z0-9_-]*\.(?:[a-z]+\.)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.\d+)?$/i;
 

@@ -1,28 +1,27 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Least time between two moments for which calls are turned away, in ms. */
+/** Least time between two moments that calls are deferred to, in ms. */
 const APART = 250;
 
 /** The furthest of these moments, in ms: another process may be free long before. */
 const FURTHEST = 60_000;
 
 /**
- * One call at a time in a process, of those that a worker may have died of: the next worker it
- * kills takes no other of them down with it, so that only the culprit is counted dead time and
- * again.
+ * Runs one suspect call at a time. If it kills the worker, no other suspect dies with it, so only
+ * the culprit's deaths are counted.
  */
 export class Quarantine {
   readonly #calmMs: number;
   #taken = false;
   /** What the last call took, its wait included, in ms. */
   #took: number;
-  /** The last moment that somebody was turned away for. */
+  /** The last moment that a call was deferred to. */
   #appointed = 0;
-  readonly #turnedAway = new Set<Promise<unknown>>();
+  readonly #deferred = new Set<Promise<unknown>>();
 
   /**
-   * @param calmMs how long a suspected call waits so that others, which were taken at the same
-   * moment, may be turned away first
+   * @param calmMs how long a suspect call waits so that others, which were taken at the same
+   * moment, may be deferred first
    */
   constructor(calmMs = 100) {
     this.#calmMs = calmMs;
@@ -30,20 +29,20 @@ export class Quarantine {
   }
 
   /**
-   * Makes the call if no other is being made, when those that were turned away until then are
-   * written down; else turns it away.
+   * Makes the call if no other is being made, once those that were deferred until then are written
+   * down. Otherwise defers it.
    *
-   * @param turnAway writes that it is made later: in so many ms, when those that were turned away
-   * before it will have had their turn
+   * @param defer writes that it is made later: in so many ms, when those that were deferred before
+   * it will have had their turn
    */
-  async admit<T>(make: () => Promise<T>, turnAway: (inMs: number) => Promise<T>): Promise<T> {
-    if (this.#taken) return await this.#away(turnAway(this.#appoint()));
+  async admit<T>(make: () => Promise<T>, defer: (inMs: number) => Promise<T>): Promise<T> {
+    if (this.#taken) return await this.#track(defer(this.#appoint()));
     this.#taken = true;
     const began = performance.now();
     try {
       await wait(this.#calmMs);
       // Later ones are not waited for: with many suspects there is always another one.
-      await Promise.allSettled([...this.#turnedAway]);
+      await Promise.allSettled([...this.#deferred]);
       return await make();
     } finally {
       this.#taken = false;
@@ -51,10 +50,7 @@ export class Quarantine {
     }
   }
 
-  /**
-   * The next moment that nobody was turned away for yet: all at once they would be turned away time
-   * and again.
-   */
+  /** A time that no other call was deferred to. Otherwise all would come back at once. */
   #appoint(): number {
     const now = performance.now();
     const last = Math.max(this.#appointed - now, 0);
@@ -63,12 +59,12 @@ export class Quarantine {
     return inMs;
   }
 
-  async #away<T>(written: Promise<T>): Promise<T> {
-    this.#turnedAway.add(written);
+  async #track<T>(written: Promise<T>): Promise<T> {
+    this.#deferred.add(written);
     try {
       return await written;
     } finally {
-      this.#turnedAway.delete(written);
+      this.#deferred.delete(written);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Dispatch, OpenLetters, Selection, SubscriberSpec } from './dispatch.ts';
 
 /**
- * What the dispatcher knows of a claimed group beside its dispatch: for the search attributes of
+ * What the dispatcher knows of claimed events beside their dispatch: for the search attributes of
  * its workflow.
  */
 export interface DispatchScope {
@@ -9,7 +9,7 @@ export interface DispatchScope {
   channel_ids: string[];
 }
 
-/** The queue as a strategy: who takes a dispatch and sees its effects through. */
+/** Carries dispatches to workers: Temporal or pg-boss. */
 export interface Transport {
   /**
    * Hands a dispatch over. Starting the same id again must not run it twice.
@@ -47,8 +47,8 @@ export interface Recovery {
    */
   restart(dispatch: Dispatch, missing: Record<string, string[]>, nth: number): Promise<void>;
   /**
-   * Has nobody be at work any more on what a subscriber has open in these dispatches; the others'
-   * is seen through. Twice is once.
+   * Stops all work for one subscriber in these dispatches. Other subscribers go on. Repeating it
+   * changes nothing.
    *
    * @throws where the transport can't be reached
    */
@@ -84,8 +84,7 @@ export interface SeenCall {
 export type SeeCalls = (workflowId: string) => Promise<SeenCall[]>;
 
 /**
- * Where people who look at the transport see which dispatches have dead letters that nobody has
- * settled.
+ * Where people who look at the transport see which dispatches have open dead letters.
  */
 export interface LetterBoard {
   /**

@@ -29,7 +29,7 @@ const EXPIRY = 60_000;
 /** How often to look which dispatches have open letters, in ms. */
 const LETTERS = 5000;
 
-/** How often to look which schedules are due, in ms: how late a run is at most. */
+/** How often to look for schedules that are due, in ms: how late a run is at most. */
 const SCHEDULES = 1000;
 
 type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
@@ -43,7 +43,7 @@ interface Chore {
 
 /**
  * What runs beside each dispatcher: starts missing effects again, stores samples, emits due runs,
- * shows open letters, and deletes what has expired. Any number of processes may.
+ * shows open dead letters, and deletes what has expired. Any number of processes may.
  */
 export function startMaintenance(
   config: Config,

@@ -23,7 +23,7 @@ interface Asked {
  */
 export function checkedAnswer(answer: unknown, asked?: Asked): EffectAnswer {
   const given = (asked ? withoutUnset(answer) : (answer ?? {})) as Partial<EffectAnswer>;
-  if (!isFine(given)) throw malformed('what is no answer');
+  if (!isFine(given)) throw malformed('something that is not an answer');
   if (!asked) return given;
   const open = given.open.map((one) => ({ ...one, event_id: one.event_id.toLowerCase() }));
   const problem = problemOf({ ...given, open }, asked);
@@ -81,7 +81,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** What is wrong with an answer of the right shape; undefined: nothing. */
 function problemOf(answer: EffectAnswer, { events, now }: Asked): string | undefined {
   const { done, open, put_off, put_off_ms } = answer;
-  if (!Number.isInteger(done) || done < 0) return 'a `done` that is no whole number from 0';
+  if (!Number.isInteger(done) || done < 0) return 'a `done` that is not an integer of 0 or more';
   if (open.length > MOST.outcomes) return `more than ${MOST.outcomes} outcomes`;
   if (!areWaits([put_off_ms, put_off_ms === undefined ? put_off : undefined], now))
     return `a \`put_off\` ${BEYOND}`;
@@ -99,14 +99,16 @@ function problemOf(answer: EffectAnswer, { events, now }: Asked): string | undef
 /** Of an answer for an event that its call was not for. */
 export const STRANGE_EVENT = "an outcome for an event that is none of the call's";
 
-const BEYOND = 'that is no moment or wait within the next 30 days';
+const BEYOND = 'that is not a time or wait within 30 days';
+
+const UNSTORABLE = 'with characters that Postgres cannot store';
 
 function problemOfOutcome(outcome: OpenOutcome, now: number): string | undefined {
   const { target, share, reason } = outcome;
   const cause = outcome.state === 'later' ? undefined : outcome.cause;
   for (const [name, text] of Object.entries({ target, share, reason, cause }))
     if (text !== undefined && !isText(text))
-      return `a \`${name}\` of more than ${MOST.characters} characters, or of such that are none`;
+      return `a \`${name}\` longer than ${MOST.characters} characters, or ${UNSTORABLE}`;
   if (target === '') return 'a `target` without a name';
   const waits =
     outcome.state === 'later'

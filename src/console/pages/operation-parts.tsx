@@ -44,7 +44,7 @@ export function Progress({
     ...(left > 0
       ? [
           `${count(left)} ` +
-            `${isOpen ? 'to go' : state === 'done' ? 'settled meanwhile by others' : 'not begun'}`,
+            `${isOpen ? 'to go' : state === 'done' ? 'done meanwhile by others' : 'not begun'}`,
         ]
       : []),
   ];

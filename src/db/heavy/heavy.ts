@@ -65,7 +65,7 @@ const WAIT = 500;
 const GRACE = 1000;
 
 /**
- * @param database whose `sql` is used, and whose `db` cancels; it should be this one's alone
+ * @param database whose `pg` is used, and whose `db` cancels; it should be this one's alone
  */
 export function createHeavy(database: Database, room: Room = ROOM): Heavy {
   const places = new FairPlaces(room);

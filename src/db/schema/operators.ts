@@ -45,7 +45,7 @@ export const actions = ownSchema.table(
      */
     by: text().notNull(),
     verb: text().notNull(),
-    /** What it was done to, such as a subscriber's name or a job's id. */
+    /** What it was done to, such as a subscriber's name or an operation's id. */
     subject: text().notNull(),
     detail: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     reason: text(),

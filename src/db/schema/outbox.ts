@@ -55,13 +55,13 @@ export const dispatches = ownSchema.table(
     claimed_at: moment().defaultNow(),
     /** True: payloads of some of its events have not been compared with their schema yet. */
     unchecked: boolean(),
-    /** When the transport took it; null: not yet, or nobody knows (the relay starts it again). */
+    /** When the transport took it; null: not yet, or nobody knows (then it is started again). */
     started_at: moment(),
     /** The workflow's first run. */
     run_id: text(),
     /**
-     * Subscribers that have not settled every event of it, as the ledger last found; null: it has
-     * not looked yet.
+     * Subscribers that have not done or given up every event of it, as the ledger last found; null:
+     * it has not looked yet.
      */
     open: text().array(),
     /**
@@ -152,7 +152,7 @@ export const attempts = ownSchema.table(
     event_id: uuid().notNull(),
     subscriber: text().notNull(),
     /**
-     * Which of several outside parties (a webhook's endpoint, a mail's recipient); '' for the event
+     * Which of several targets (a webhook's endpoint, a mail's recipient); '' for the event
      * as a whole.
      */
     target: text().notNull().default(''),

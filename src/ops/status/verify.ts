@@ -3,7 +3,7 @@ import {
   type Account,
   accounts,
   type MissingEffect,
-  openEffects,
+  missingEffectsOf,
   undispatched,
 } from '../../outbox/ledger.ts';
 import { markSettled, reopenUnsettled } from '../../outbox/mark-settled.ts';
@@ -56,7 +56,7 @@ export async function verifyLedger(
   const lost = (found ?? []).map(({ id }) => id);
   // Read after the question: what was done meanwhile is not missing.
   const subscribers = await accounts(pg, lost);
-  const missing = await openEffects(pg, lost, SHOWN);
+  const missing = await missingEffectsOf(pg, lost, SHOWN);
   const waiting = await undispatched(pg);
   const balanced = subscribers.every((subscriber) => subscriber.missing === 0);
   return {

@@ -24,8 +24,8 @@ export interface ConsumerOptions {
   isAway(error: unknown): boolean;
   log: Pick<Logger, 'info' | 'warn'>;
   /**
-   * How long nobody need have told it before it looks, in ms (default 1,000): the exactness of
-   * retries and timers.
+   * How often to poll without a notification, in ms (default 1,000): the exactness of retries and
+   * timers.
    */
   pollMs?: number;
 }
@@ -55,7 +55,7 @@ const A_SHARE = 16;
 const TURNS = 4;
 
 /**
- * Waits before a call that could not be settled is made again, doubled each time, in ms: shorter
+ * Waits before a call that could not be completed is made again, doubled each time, in ms: shorter
  * than others take to miss its heartbeat.
  */
 const AWAY = { first: 100, most: 1000 };
@@ -173,7 +173,7 @@ export class Consumer {
         if (error instanceof ClaimLostError) return log.info({ job: job.id, queue }, error.message);
         log.warn(
           { err: error, job: job.id, queue },
-          'could not settle a call; it will be made again',
+          'could not complete a call; it will be made again',
         );
         if (signal.aborted || !isAway(error)) return;
       }

@@ -29,8 +29,8 @@ export interface CallJob {
   /** For a call about one target: the job of the event as a whole, which waits for it. */
   parent?: string;
   /**
-   * For the event as a whole: the targets that are not settled. The job runs when there is none
-   * left.
+   * For the event as a whole: the targets that are neither done nor dead. The job runs when there
+   * is none left.
    */
   waits_for?: string[];
 }
@@ -62,7 +62,7 @@ export const queueOptions = {
   // Done jobs are kept so that a dispatch that is started twice finds them there. Later its
   // receipts do.
   deleteAfterSeconds: 3600,
-  // How often a worker may die with a job: we count ourselves, and bury what is tried too often.
+  // How often a worker may die with a job: we count ourselves, and give up what is tried too often.
   retryLimit: 1_000_000,
   retryDelay: 0,
   // A worker that is killed is noticed after so long, as under Temporal.

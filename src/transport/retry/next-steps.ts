@@ -34,7 +34,7 @@ import {
 /** A call that is to be made. */
 export interface PendingCall {
   events: Selection;
-  /** One of several outside parties of the one event. */
+  /** One of several targets of the one event. */
   target?: string;
   /** Whose it is: calls of different shares take turns. */
   share?: string;

@@ -16,8 +16,8 @@ const shownNow = (naming: Naming) =>
   `STARTS_WITH '${naming.of(lettersWorkflowId(''))}'`;
 
 /**
- * A workflow for each dispatch that has open letters: for as long as it has, which those of the
- * dispatch itself can't say once it has ended.
+ * A workflow for each dispatch that has open dead letters, for as long as it has them. The
+ * dispatch's own workflow can't say so once it has ended.
  */
 export function temporalOpenLetters(
   client: Client,
@@ -33,7 +33,7 @@ export function temporalOpenLetters(
         signal: LETTERS_SIGNAL,
         signalArgs: [letters],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        staticSummary: 'dead letters that nobody has settled',
+        staticSummary: 'open dead letters',
         typedSearchAttributes,
       }),
     );
@@ -49,9 +49,9 @@ export function temporalOpenLetters(
       const changed = [...wanted].filter(
         ([id, letters]) => !shown.has(id) || (shown.get(id) ?? letters.open) !== letters.open,
       );
-      const settled = [...shown.keys()].filter((id) => !wanted.has(id));
+      const over = [...shown.keys()].filter((id) => !wanted.has(id));
       await pMap(changed, ([id, letters]) => show(id, letters), { concurrency: 4 });
-      await pMap(settled, (id) => takeDown(client, id), { concurrency: 4 });
+      await pMap(over, (id) => takeDown(client, id), { concurrency: 4 });
     },
   };
 }

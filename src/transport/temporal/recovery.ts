@@ -132,7 +132,7 @@ async function drop(where: Where, dispatches: DispatchRef[], subscriber: string)
   await pMap(ids, signal, { concurrency: 8 });
 }
 
-/** A workflow that begins as one that was handed what another had left: with these events alone. */
+/** Starts a workflow that begins like a continued run: with these events only. */
 async function restart(
   where: Where,
   dispatch: Dispatch,

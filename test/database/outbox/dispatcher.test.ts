@@ -263,7 +263,7 @@ describe('the dispatcher', () => {
     expect(await unstarted()).toBe(0);
   });
 
-  it('lets a stream gather while a group that was not full rests', async () => {
+  it('lets a stream gather while it lingers after a batch that was not full', async () => {
     await subscribe(test.database, { name: 'search' });
     const { transport, taken } = aTransport();
     const dispatching = dispatcher(transport, { linger: { longestMs: 3_600_000 } });
@@ -276,7 +276,7 @@ describe('the dispatcher', () => {
     expect(taken.map((d) => d.size)).toEqual([1, 1]);
   });
 
-  it('lets nobody rest for groups that are full', async () => {
+  it('does not linger after full batches', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(50);
     const { transport, taken } = aTransport();
@@ -284,7 +284,7 @@ describe('the dispatcher', () => {
     await expect.poll(() => taken.map((d) => d.size)).toEqual(Array(10).fill(5));
   });
 
-  it('shares a group out among the workspaces that wait', async () => {
+  it('shares a batch out among the workspaces that wait', async () => {
     await subscribe(test.database, { name: 'search' });
     await post(200);
     const quiet = [];

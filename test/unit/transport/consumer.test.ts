@@ -34,7 +34,7 @@ function aConsumer(boss: ReturnType<typeof oneJob>, process: () => Promise<void>
   });
 }
 
-it('keeps a call that it could not settle because the database was away: nobody is to think that its worker died', async () => {
+it('keeps a call that it could not complete because the database was away: nobody is to think that its worker died', async () => {
   const boss = oneJob();
   let calls = 0;
   const consumer = aConsumer(boss, async () => {
@@ -48,7 +48,7 @@ it('keeps a call that it could not settle because the database was away: nobody 
   expect(calls).toBe(4);
 });
 
-it('lets go of a call that can not be settled for another reason, and of any when it stops', async () => {
+it('lets go of a call that can not be completed for another reason, and of any when it stops', async () => {
   let calls = 0;
   const broken = aConsumer(oneJob(), async () => {
     calls += 1;
