@@ -5,13 +5,13 @@ import { dirname, relative, resolve } from 'node:path';
 
 /**
  * What each folder may import beside itself. `seal`, `crash-points`, `safe-error`,
- * `database-url`, `canonical-json`, `group-by`, `known-members`, `pauses`, `redis` and
+ * `database-url`, `canonical-json`, `group-by`, `known-members`, `yield-to-others`, `redis` and
  * `without-nulls` are files of src/ itself.
  */
 const allowed = {
   events: ['known-members'],
   // How texts are read: pure, and the same everywhere.
-  text: ['pauses'],
+  text: ['yield-to-others'],
   db: ['events', 'safe-error', 'database-url'],
   outbox: [
     'db',
@@ -19,7 +19,7 @@ const allowed = {
     'transport/dispatch',
     'transport/transport',
     'crash-points',
-    'pauses',
+    'yield-to-others',
     'known-members',
   ],
   messages: ['db', 'events', 'outbox/emit', 'crash-points'],
@@ -46,7 +46,7 @@ const allowed = {
     'safe-error',
     'canonical-json',
     'group-by',
-    'pauses',
+    'yield-to-others',
     'redis',
     'text',
     'without-nulls',
@@ -63,7 +63,7 @@ const allowed = {
     'seal',
     'safe-error',
     'canonical-json',
-    'pauses',
+    'yield-to-others',
     'redis',
     'text',
     'without-nulls',
@@ -85,7 +85,7 @@ const allowed = {
   'safe-error': [],
   'canonical-json': [],
   'group-by': [],
-  pauses: [],
+  'yield-to-others': [],
   'known-members': [],
   redis: [],
   'without-nulls': [],

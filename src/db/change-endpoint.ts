@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from './client.ts';
-import { missWhatWaits } from './missed.ts';
+import { missWhatWaits } from './missed-deliveries.ts';
 import { deliveries, endpoints } from './schema/webhooks.ts';
 
 export type EndpointRow = typeof endpoints.$inferSelect;

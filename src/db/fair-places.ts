@@ -14,7 +14,7 @@ export class NoPlaceError extends Error {
 }
 
 /** How many may be at work, and how many may wait. */
-export interface Room {
+export interface PlaceLimits {
   /** At work at once, of all owners together. */
   places: number;
   /** Of one owner. */
@@ -34,15 +34,15 @@ interface Waiting {
  * rarely waits. Nobody waits without end, and few wait at all.
  */
 export class FairPlaces {
-  readonly #room: Room;
+  readonly #limits: PlaceLimits;
   readonly #atWork = new Map<string, number>();
   /** In the order of their turns: who has been given a place goes to the end. */
   readonly #lines = new Map<string, Waiting[]>();
   #free: number;
 
-  constructor(room: Room) {
-    this.#room = room;
-    this.#free = room.places;
+  constructor(limits: PlaceLimits) {
+    this.#limits = limits;
+    this.#free = limits.places;
   }
 
   /**
@@ -70,7 +70,7 @@ export class FairPlaces {
   async #wait(owner: string, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const line = this.#lines.get(owner) ?? [];
     const ownShare = (this.#atWork.get(owner) ?? 0) > 0;
-    if (line.length >= this.#room.waiting) throw new NoPlaceError(ownShare);
+    if (line.length >= this.#limits.waiting) throw new NoPlaceError(ownShare);
     this.#lines.set(owner, line);
     let [timer, leave] = [undefined as NodeJS.Timeout | undefined, () => {}];
     try {
@@ -101,7 +101,7 @@ export class FairPlaces {
 
   #isAllowed(owner: string): boolean {
     const own = this.#atWork.get(owner) ?? 0;
-    return own < this.#room.each && this.#free > (own === 0 ? 0 : 1);
+    return own < this.#limits.each && this.#free > (own === 0 ? 0 : 1);
   }
 
   #occupy(owner: string): void {

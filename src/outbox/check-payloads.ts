@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import type { DomainEvent } from '../events/index.ts';
 import type { EventTypeRegistry } from '../events/registry.ts';
-import { createPauses } from '../pauses.ts';
+import { createPauses } from '../yield-to-others.ts';
 import { type ClaimedDispatch, origin, specs } from './claim.ts';
 import { SCHEMA_SUBSCRIBER } from './own-subscribers.ts';
 

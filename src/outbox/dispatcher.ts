@@ -7,8 +7,8 @@ import type { Transport } from '../transport/transport.ts';
 import { BatchLinger, type BatchLingerOptions, LOOK_AGAIN } from './batch-linger.ts';
 import { checkPayloads, type Fits } from './check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted, reclaim } from './claim.ts';
+import { DueEvents } from './due-events.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
-import { Schedule } from './schedule.ts';
 
 export interface DispatcherOptions {
   pg: Sql;
@@ -49,12 +49,12 @@ export class Dispatcher {
   #wake: () => void = () => {};
   #sweptAt = 0;
   readonly #linger: BatchLinger;
-  readonly #schedule: Schedule;
+  readonly #due: DueEvents;
 
   constructor(options: DispatcherOptions) {
     this.#options = { pollMs: 1000, staleMs: 15_000, linger: {}, onDispatched() {}, ...options };
     this.#linger = new BatchLinger(this.#options.linger);
-    this.#schedule = new Schedule(options.pg, options.size);
+    this.#due = new DueEvents(options.pg, options.size);
   }
 
   /** Begins; Postgres and the transport may both be away, it waits for them. */
@@ -99,7 +99,7 @@ export class Dispatcher {
       const wasWoken = this.#woken;
       this.#woken = false;
       await this.#persist('claim events', () => this.#sweep());
-      if (this.#schedule.inMs <= 0) await this.#promote();
+      if (this.#due.inMs <= 0) await this.#promote();
       const claimed = await this.#persist('claim events', () => this.#claim(lingering));
       if (claimed?.length) await this.#handOver(claimed);
       else if (lingering.length === 0) await this.#restUntilDue(wasWoken);
@@ -109,7 +109,7 @@ export class Dispatcher {
   /** Takes what was scheduled and is due, if anything. @returns whether it did */
   async #promote(): Promise<boolean> {
     const { pollMs } = this.#options;
-    const some = await this.#persist('take what is due', () => this.#schedule.promote(pollMs));
+    const some = await this.#persist('take what is due', () => this.#due.promote(pollMs));
     if (some) crashPoint('after-promote');
     return some !== undefined && some > 0;
   }
@@ -117,7 +117,7 @@ export class Dispatcher {
   /** What woke it and left nothing to claim may have been scheduled: so look there first. */
   async #restUntilDue(wasWoken: boolean): Promise<void> {
     if (wasWoken && (await this.#promote())) return;
-    await this.#rest(Math.min(this.#options.pollMs, this.#schedule.inMs));
+    await this.#rest(Math.min(this.#options.pollMs, this.#due.inMs));
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import { NIL_UUID } from '../db/statements.ts';
 
 /** Dispatches looked at by one statement. */
-const PAGE = 200;
+const PAGE_ROWS = 200;
 
 interface DispatchPage {
   looked_at: number;
@@ -21,7 +21,7 @@ export async function markSettled(pg: Sql): Promise<void> {
   let after = NIL_UUID;
   for (;;) {
     const { looked_at, last } = await settlePage(pg, after);
-    if (looked_at < PAGE || last === null) return;
+    if (looked_at < PAGE_ROWS || last === null) return;
     after = last;
   }
 }
@@ -31,7 +31,7 @@ async function settlePage(pg: Sql, after: string): Promise<DispatchPage> {
     with page as (
       select id, size, coalesce(open, subscribers) as open from knockon.dispatches
       where settled_at is null and started_at is not null and id > ${after} order by id
-        limit ${PAGE} for update skip locked
+        limit ${PAGE_ROWS} for update skip locked
     ), found as (
       select id, size, open, array(select s.name from unnest(page.open) as s (name)
         where ${isOpen(pg, pg`page.id`)}) as still from page
@@ -72,7 +72,7 @@ export async function reopenUnsettled(pg: Sql): Promise<void> {
   let after = NIL_UUID;
   for (;;) {
     const { looked_at, last } = await reopenPage(pg, after);
-    if (looked_at < PAGE || last === null) return;
+    if (looked_at < PAGE_ROWS || last === null) return;
     after = last;
   }
 }
@@ -82,7 +82,7 @@ async function reopenPage(pg: Sql, after: string): Promise<DispatchPage> {
     with page as (
       select id, size, subscribers, open from knockon.dispatches
         where open is not null and id > ${after}
-        order by id limit ${PAGE} for update skip locked
+        order by id limit ${PAGE_ROWS} for update skip locked
     ), found as (
       select id, size, open, array(
         select s.name from unnest(page.subscribers) as s (name) where s.name <> all(page.open)

@@ -3,7 +3,7 @@ import { NIL_UUID } from '../db/statements.ts';
 import type { DispatchRef, Recovery } from '../transport/transport.ts';
 
 /** Dispatches that are asked about at once. */
-const PAGE = 1000;
+const PAGE_ROWS = 1000;
 
 /**
  * Started dispatches that are neither settled nor running, oldest first. What is open in them when
@@ -34,5 +34,5 @@ async function openDispatches(pg: Sql, after: string, quietMs: number): Promise<
     select id, restarts from knockon.dispatches
     where settled_at is null and started_at is not null and id > ${after}
       and greatest(claimed_at, restarted_at) <= now() - ${quietMs}::float8 * interval '1 ms'
-    order by id limit ${PAGE}`;
+    order by id limit ${PAGE_ROWS}`;
 }

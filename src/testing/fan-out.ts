@@ -10,8 +10,8 @@ import { EventTypeRegistry } from '../events/registry.ts';
 import { aMoment, anObject, aString, checkOptions, type Must } from '../known-members.ts';
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
+import { DueEvents } from '../outbox/due-events.ts';
 import { SCHEMA_SUBSCRIBER } from '../outbox/own-subscribers.ts';
-import { Schedule } from '../outbox/schedule.ts';
 import { register } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
 import { checkEffects } from '../workers/check-effects.ts';
@@ -216,10 +216,10 @@ export class FanOut {
 
   async #promote(): Promise<number> {
     await this.#tellTime();
-    const schedule = new Schedule(this.#database.pg, MOST);
-    do await schedule.promote(NEVER);
-    while (schedule.inMs <= 0);
-    return schedule.inMs;
+    const due = new DueEvents(this.#database.pg, MOST);
+    do await due.promote(NEVER);
+    while (due.inMs <= 0);
+    return due.inMs;
   }
 
   /** @returns whether anything waited */

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres';
 import { type Database, type Listen, NO_LISTENING } from '../db/client.ts';
 import { type Control, readControls } from '../ops/controls/controls.ts';
 import { CONTROLS_CHANNEL } from '../transport/pg-boss/queues.ts';
-import { rateSlotsOf } from '../transport/pg-boss/rate-limit.ts';
+import { rateSlotsOf } from '../transport/rate-slots.ts';
 import { repeat } from './process/repeat.ts';
 
 /** How often the controls are read though nobody has told that they have changed, in ms. */

@@ -6,8 +6,8 @@ import { deferredAnswer } from '../activities/runtime/outage.ts';
 import { answer, type CallOptions } from '../activities/runtime/run-effect.ts';
 import type { Database } from '../db/client.ts';
 import type { Beat } from '../transport/dispatch.ts';
-import { takeRateSlot } from '../transport/pg-boss/rate-limit.ts';
 import type { Quarantine } from '../transport/quarantine.ts';
+import { takeRateSlot } from '../transport/rate-slots.ts';
 import type { EffectSlot } from './http-subscribers.ts';
 import type { CallEffect, Middleware } from './middleware.ts';
 

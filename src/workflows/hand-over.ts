@@ -1,6 +1,6 @@
 import type { Selection } from '../transport/dispatch.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
-import { groupBy, type Run, slices } from '../transport/retry/selection.ts';
+import { groupBy, type Slice, slices } from '../transport/retry/selection.ts';
 import type { Dead } from './dead-letter-box.ts';
 
 /** What a run leaves to the next, by subscriber. */
@@ -13,7 +13,7 @@ export interface HandOver {
 export interface Rest {
   /** Events that are called as at first. */
   ids: string[];
-  runs: Run[];
+  runs: Slice[];
   /** Events that are called alone. */
   tries?: Tries[];
 }
@@ -55,7 +55,7 @@ const isTried = (left: Left): left is Resumed => left.tried !== undefined;
 
 const idsOf = ({ events }: Left): string[] => ('ids' in events ? events.ids : []);
 
-const runsOf = ({ events }: Left): Run[] => ('offset' in events ? [events] : []);
+const runsOf = ({ events }: Left): Slice[] => ('offset' in events ? [events] : []);
 
 /** What the next run gets. */
 export function handOver(left: Left[]): Rest {

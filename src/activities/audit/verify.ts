@@ -24,7 +24,7 @@ export interface VerifyOptions {
 const LIMIT = 10_000;
 
 /** Longest statement of a check, and longest wait for its place, in ms. */
-const PAGE = { limitMs: 5_000, waitMs: 2_500 };
+const PAGE_LIMITS = { limitMs: 5_000, waitMs: 2_500 };
 
 /** How long an interrupted check is kept, so that the next one continues it, in ms. */
 const KEPT = 60_000;
@@ -61,7 +61,10 @@ export function verifyAudit({ heavy, key, limitMs = LIMIT }: VerifyOptions) {
   function begin(workspaceId: string): Run {
     const stop = new AbortController();
     const read: Read = (statements) =>
-      heavy.read({ owner: workspaceId, ...PAGE, signal: stop.signal, byIndex: true }, statements);
+      heavy.read(
+        { owner: workspaceId, ...PAGE_LIMITS, signal: stop.signal, byIndex: true },
+        statements,
+      );
     const kept = interrupted.get(workspaceId);
     interrupted.delete(workspaceId);
     const mark = kept ?? beginning(key, workspaceId);

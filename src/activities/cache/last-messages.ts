@@ -2,7 +2,7 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { messages } from '../../db/schema/messages.ts';
 import { type Message, toMessage } from '../../messages/message.ts';
-import { PAGE, planPages, split } from '../runtime/pages.ts';
+import { PAGE_BYTES, planPages, split } from '../runtime/pages.ts';
 import type { LockedChannel } from './rows.ts';
 
 /** Some of the locked channels, and the last message of each that has one. */
@@ -60,7 +60,7 @@ function lastIds(locked: LockedChannel[]): SQL {
 }
 
 const bytes = sql<number>`octet_length(${messages.text}) + pg_column_size(${messages.metadata})`;
-const fits = sql<boolean>`(sum(${bytes}) over w <= ${PAGE} or row_number() over w = 1)`;
+const fits = sql<boolean>`(sum(${bytes}) over w <= ${PAGE_BYTES} or row_number() over w = 1)`;
 
 async function read(tx: Transaction, ids: SQL) {
   const order = sql`window w as (order by ${messages.id}) order by ${messages.id}`;

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { foldedName } from '../../db/folded-name.ts';
-import { createPauses } from '../../pauses.ts';
 import { findMentions, type Mention, type Mentions } from '../../text/mentions/mentions.ts';
 import type { Opening } from '../../text/mentions/openings.ts';
+import { createPauses } from '../../yield-to-others.ts';
 
 /** A message, as far as its mentions need it. */
 export interface Text {

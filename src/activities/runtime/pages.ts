@@ -4,7 +4,7 @@ import { type SQL, sql } from 'drizzle-orm';
  * Bytes of payloads or texts that are read at once: a group may have 2,000 of 176 KB, and a process
  * calls many effects at a time.
  */
-export const PAGE = 2 * 1024 * 1024;
+export const PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
  * The bytes of a payload. As stored where that is as it is read; only what is stored compressed has
@@ -26,7 +26,7 @@ export const payloadBytesAtLeast = (payload: SQL): SQL =>
  * Whether a row that has `bytes` belongs to the first page of all rows, in the order of window `w`.
  * The first one always does.
  */
-export const fits = sql`(sum(bytes) over w <= ${PAGE} or row_number() over w = 1)`;
+export const fits = sql`(sum(bytes) over w <= ${PAGE_BYTES} or row_number() over w = 1)`;
 
 /** A row that is too much for the first page, and how much it is. */
 export interface Beyond {
@@ -45,7 +45,7 @@ export function planPages(rows: Beyond[]): PagePlan[] {
   const pages: PagePlan[] = [];
   for (const { id, bytes } of rows) {
     const last = pages.at(-1);
-    if (last && last.bytes + bytes <= PAGE) {
+    if (last && last.bytes + bytes <= PAGE_BYTES) {
       last.ids.push(id);
       last.bytes += bytes;
     } else pages.push({ ids: [id], bytes });

@@ -3,9 +3,8 @@ import type { DomainEvent } from '../../events/index.ts';
 import { explainIssues, type Issue } from '../../events/issue.ts';
 import type { KnownEventType } from '../../events/registry.ts';
 import { groupBy } from '../../group-by.ts';
-import { mapInPauses } from '../../pauses.ts';
-import { defineEffect, type Effect } from '../runtime/effect.ts';
-import { dead } from '../runtime/outcomes.ts';
+import { mapInPauses } from '../../yield-to-others.ts';
+import { dead, defineEffect, type Effect } from '../runtime/effect.ts';
 import { KnownTypes } from './known-types.ts';
 import { withoutNames } from './without-names.ts';
 

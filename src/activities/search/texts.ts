@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { createPauses, inPauses } from '../../pauses.ts';
 import { documentSteps } from '../../text/search/postgres.ts';
+import { createPauses, inPauses } from '../../yield-to-others.ts';
 import { fits, inPages, type Paged } from '../runtime/pages.ts';
 
 /** A message, ready to be indexed. `document` is null if the message is deleted. */

@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import type { TransactionSql } from 'postgres';
 import { toMessage } from '../../messages/message.ts';
-import { createPauses } from '../../pauses.ts';
 import { highlight } from '../../text/search/highlight.ts';
 import { type Query, readQuery } from '../../text/search/query.ts';
+import { createPauses } from '../../yield-to-others.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { heavily } from '../heavy-reads.ts';
 import { toPage } from '../paging.ts';

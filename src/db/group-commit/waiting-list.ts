@@ -1,4 +1,4 @@
-import { PoolBusyError } from '../places.ts';
+import { PoolBusyError } from '../connection-limit.ts';
 
 /** One that waits to be stored, and who waits for that. */
 export interface Waiting<T, R> {

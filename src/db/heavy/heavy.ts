@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
 import type { Database } from '../client.ts';
 import { errorCode } from '../errors.ts';
-import { FairPlaces, type Room } from '../fair-places.ts';
+import { FairPlaces, type PlaceLimits } from '../fair-places.ts';
 
 /** Thrown where heavy work was stopped because it took too long. */
 export class TookTooLongError extends Error {
@@ -54,7 +54,7 @@ export interface Heavy {
 }
 
 /** As many as there are connections. One owner has half of them at most. */
-const ROOM: Room = { places: 4, each: 2, waiting: 16 };
+const LIMITS: PlaceLimits = { places: 4, each: 2, waiting: 16 };
 
 const WAIT = 500;
 
@@ -67,8 +67,8 @@ const GRACE = 1000;
 /**
  * @param database whose `pg` is used, and whose `db` cancels; it should be this one's alone
  */
-export function createHeavy(database: Database, room: Room = ROOM): Heavy {
-  const places = new FairPlaces(room);
+export function createHeavy(database: Database, limits: PlaceLimits = LIMITS): Heavy {
+  const places = new FairPlaces(limits);
 
   /** The place is given back when the work has ended, which may be after its caller was told. */
   async function occupy<T>(

@@ -1,4 +1,4 @@
-import { atOnce, type Steps } from '../../pauses.ts';
+import { atOnce, type Steps } from '../../yield-to-others.ts';
 import { authorLexeme, type Filters } from './filters.ts';
 import type { Query } from './query.ts';
 import type { Exact, Step, Term } from './terms.ts';

@@ -1,4 +1,4 @@
-import { atOnce, type Steps } from '../../pauses.ts';
+import { atOnce, type Steps } from '../../yield-to-others.ts';
 import { stemOf } from './english-stem.ts';
 import { cut, exactForm, foldedForm } from './fold.ts';
 import { hasParts, partsOf } from './parts.ts';

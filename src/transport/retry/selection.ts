@@ -10,13 +10,13 @@ export const count = (events: Selection): number =>
 export const isFollowUp = ({ events, tried }: { events: Selection; tried: number }): boolean =>
   'ids' in events || tried > 0;
 
-/** A run of a dispatch's events in the order of their ids. */
-export type Run = Extract<Selection, { offset: number }>;
+/** A stretch of a dispatch's events in the order of their ids. */
+export type Slice = Extract<Selection, { offset: number }>;
 
-/** A dispatch in runs of at most `batch` events. */
-export function slices(size: number, batch: number): Run[] {
-  const runs = Math.ceil(size / batch);
-  return Array.from({ length: runs }, (_, i) => ({
+/** A dispatch in slices of at most `batch` events. */
+export function slices(size: number, batch: number): Slice[] {
+  const many = Math.ceil(size / batch);
+  return Array.from({ length: many }, (_, i) => ({
     offset: i * batch,
     limit: Math.min(batch, size - i * batch),
   }));

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { PoolBusyError } from '../../../src/db/places.ts';
+import { PoolBusyError } from '../../../src/db/connection-limit.ts';
 import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { costly, declareTypes } from '../../harness/event-types.ts';
 import { OPERATOR, useApi } from './test-api.ts';

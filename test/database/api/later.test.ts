@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Schedule } from '../../../src/outbox/schedule.ts';
+import { DueEvents } from '../../../src/outbox/due-events.ts';
 import { declareTypes } from '../../harness/event-types.ts';
 import { subscribe } from '../../harness/messaging.ts';
 import { OPERATOR, useApi } from './test-api.ts';
@@ -25,7 +25,7 @@ const passAll = async () => {
   await api.database.pg`
     update knockon.scheduled set deliver_at = deliver_at - interval '1 year'
     where cancelled_at is null`;
-  await new Schedule(api.database.pg, 500).promote(1000);
+  await new DueEvents(api.database.pg, 500).promote(1000);
 };
 const list = async (query: string) => (await api.call('GET', `/v1/events?${query}`)).body;
 

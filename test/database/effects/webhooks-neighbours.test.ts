@@ -5,7 +5,7 @@ import { recordAttempts, settleTargets } from '../../../src/activities/runtime/r
 import { type WebhookDependencies, webhooks } from '../../../src/activities/webhooks/index.ts';
 import { SLOW_MS } from '../../../src/activities/webhooks/limits/response-times.ts';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
-import { missWhatWaits } from '../../../src/db/missed.ts';
+import { missWhatWaits } from '../../../src/db/missed-deliveries.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { loopback, perform as performOn, Receiver, seal } from '../../harness/webhook-receiver.ts';

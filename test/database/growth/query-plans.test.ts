@@ -8,10 +8,10 @@ import { EventTypeRegistry } from '../../../src/events/registry.ts';
 import { createMessageWriter } from '../../../src/messages/create.ts';
 import { verifyLedger } from '../../../src/ops/status/verify.ts';
 import { claim, markStarted, reclaim } from '../../../src/outbox/claim.ts';
+import { DueEvents } from '../../../src/outbox/due-events.ts';
 import { oldestUndispatched } from '../../../src/outbox/ledger.ts';
 import { restartOrphans } from '../../../src/outbox/restart-orphans.ts';
 import { expire } from '../../../src/outbox/retention.ts';
-import { Schedule } from '../../../src/outbox/schedule.ts';
 import { createSeal } from '../../../src/seal.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aMessage, subscribe } from '../../harness/messaging.ts';
@@ -216,7 +216,7 @@ describe(`with ${MESSAGES} messages in the log no statement reads a big table fr
 
   it('where what is due is taken, and an event is cancelled', () =>
     byIndex(async () => {
-      const due = new Schedule(database.pg, 500);
+      const due = new DueEvents(database.pg, 500);
       expect([await due.promote(1000), await due.promote(1000)]).toEqual([500, 500]);
       const [last] = await own.database.pg<{ id: string }[]>`
         select id from knockon.scheduled order by deliver_at desc limit 1`;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { afterCreated, cancelEventsOf } from '../../../src/messages/later.ts';
 import { inspectMessage } from '../../../src/ops/inspect/inspect-event.ts';
 import { cancelEvent } from '../../../src/ops/scheduled-events.ts';
-import { Schedule } from '../../../src/outbox/schedule.ts';
+import { DueEvents } from '../../../src/outbox/due-events.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { subscribe } from '../../harness/messaging.ts';
 import { aHistory } from './long-history.ts';
@@ -66,9 +66,9 @@ describe.each(CASES)('with statistics %s and plans %s', (statistics, plans) => {
   });
 
   it('what is due is taken in time by its length', async () => {
-    const schedule = new Schedule(database.pg, 500);
+    const due = new DueEvents(database.pg, 500);
     for (let batch = 0; batch < 3; batch += 1) {
-      expect(await schedule.promote(1000)).toBe(500);
+      expect(await due.promote(1000)).toBe(500);
       const { total, worst } = database.rows();
       // Each of the batch in a few steps, and each of 200 workspaces.
       expect(total, worst).toBeLessThan(30_000);
@@ -110,7 +110,7 @@ it('with plans that were made while nothing was scheduled all of that is so too'
       await afterCreated(tx, message);
       await cancelEventsOf(tx, message);
     });
-    await new Schedule(database.pg, 1).promote(1000);
+    await new DueEvents(database.pg, 1).promote(1000);
   };
   // On each connection.
   await Promise.all([run(NOBODY, NOBODY), run(NOBODY, NOBODY)]);

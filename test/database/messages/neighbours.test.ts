@@ -1,8 +1,8 @@
 import postgres, { type Sql } from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
+import { PoolBusyError } from '../../../src/db/connection-limit.ts';
 import { errorCode } from '../../../src/db/errors.ts';
-import { PoolBusyError } from '../../../src/db/places.ts';
 import { changing } from '../../../src/messages/change.ts';
 import {
   ChannelHeldError,

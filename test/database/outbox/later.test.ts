@@ -4,9 +4,9 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { claim } from '../../../src/outbox/claim.ts';
 import { Dispatcher } from '../../../src/outbox/dispatcher.ts';
+import { DueEvents } from '../../../src/outbox/due-events.ts';
 import { emit } from '../../../src/outbox/emit.ts';
 import { oldestUndispatched } from '../../../src/outbox/ledger.ts';
-import { Schedule } from '../../../src/outbox/schedule.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { aChannel, subscribe } from '../../harness/messaging.ts';
 
@@ -38,10 +38,10 @@ const emitted = async (deliverAt: string, key: string | null = null, n = 0) => {
 const pass = (time: string) =>
   pg`update knockon.scheduled set deliver_at = deliver_at - ${time}::interval`;
 const promoteAll = async () => {
-  const schedule = new Schedule(pg, 500);
+  const due = new DueEvents(pg, 500);
   let promoted = 0;
-  do promoted += await schedule.promote(1000);
-  while (schedule.inMs <= 0);
+  do promoted += await due.promote(1000);
+  while (due.inMs <= 0);
   return promoted;
 };
 const aWorkspace = async (id: string = uuidv7()) => {
@@ -125,7 +125,7 @@ describe('an event that is for later', () => {
     await many(where.workspaceId, 1000, '1 hour');
     await many(other, 2, '2 hours');
     await pass('3 hours');
-    expect(await new Schedule(pg, 100).promote(1000)).toBe(100);
+    expect(await new DueEvents(pg, 100).promote(1000)).toBe(100);
     expect(await promotedOf(other)).toBe(2);
   });
 
@@ -138,8 +138,8 @@ describe('an event that is for later', () => {
     const last = await aWorkspace('ffffffff-ffff-4fff-bfff-ffffffffffff');
     await many(last, 2, '2 hours');
     await pass('3 hours');
-    const schedule = new Schedule(pg, 20);
-    for (let batch = 0; batch < 6; batch++) expect(await schedule.promote(1000)).toBe(20);
+    const due = new DueEvents(pg, 20);
+    for (let batch = 0; batch < 6; batch++) expect(await due.promote(1000)).toBe(20);
     expect(await promotedOf(last)).toBe(2);
     await promoteAll();
     expect(await promotedOf(where.workspaceId)).toBe(1000);
@@ -157,10 +157,10 @@ describe('an event that is for later', () => {
             ${pg.json({ n, at })}, key => ${`${run} ${key}`},
             deliver_at => now() + (1 + ${at}::int) * interval '1 minute')`;
         await pass('1 hour');
-        const schedule = new Schedule(pg, size);
+        const due = new DueEvents(pg, size);
         let promoted = 0;
-        do promoted += await schedule.promote(1000);
-        while (schedule.inMs <= 0);
+        do promoted += await due.promote(1000);
+        while (due.inMs <= 0);
         expect(promoted).toBe(events.length);
         const wrong = await pg`
           select from (
@@ -261,7 +261,8 @@ describe('an event that is cancelled', () => {
     const ids = emitted.map(({ id }) => id);
     await pass('1 hour');
     const promoting = (async () => {
-      for (let promoted = -1; promoted !== 0; ) promoted = await new Schedule(pg, 20).promote(1000);
+      for (let promoted = -1; promoted !== 0; )
+        promoted = await new DueEvents(pg, 20).promote(1000);
     })();
     const answers: boolean[] = [];
     // From the last to the first: the two meet in the middle.

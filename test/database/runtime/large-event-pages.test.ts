@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
-import { PAGE } from '../../../src/activities/runtime/pages.ts';
+import { PAGE_BYTES } from '../../../src/activities/runtime/pages.ts';
 import { Room } from '../../../src/activities/runtime/room.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
@@ -91,7 +91,7 @@ describe.each([
       ({ done, open } = await call().then((next) => ({ done: done + next.done, open: next.open })));
     expect({ done, open }).toEqual({ done: LARGE, open: [] });
     expect(calls.length).toBeGreaterThanOrEqual(3);
-    for (const events of calls) expect(bytes(events)).toBeLessThan(1.2 * PAGE);
+    for (const events of calls) expect(bytes(events)).toBeLessThan(1.2 * PAGE_BYTES);
     const seen = calls.flat();
     expect(new Set(seen.map((event) => event.id)).size).toBe(LARGE);
     expect(seen).toHaveLength(LARGE);
@@ -139,7 +139,7 @@ it.each([{}, { perform: true as const }])(
 
 it('what finds no room is called again a little later, and small calls never wait', async () => {
   const { calls, call, reader, effect } = anEffect({});
-  const release = reader.roomOf(effect.name).tryTake(100 * PAGE)!;
+  const release = reader.roomOf(effect.name).tryTake(100 * PAGE_BYTES)!;
   const { done, open } = await call();
   expect({ done, calls: calls.length, left: open.length }).toEqual({
     done: 0,

@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres';
 import { expect, it } from 'vitest';
-import { takeRateSlot } from '../../../src/transport/pg-boss/rate-limit.ts';
+import { takeRateSlot } from '../../../src/transport/rate-slots.ts';
 import { freshDatabase } from '../../harness/database.ts';
 
 it.each([0.5, 1, 3, 5, 10, 19, 50])(

@@ -4,8 +4,7 @@ import { isDatabaseAway } from '../../../db/errors.ts';
 import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Call, DatabaseEffect, Effect, OutsideEffect } from '../effect.ts';
 import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
-import { asWaits } from '../outcomes.ts';
-import { PAGE } from '../pages.ts';
+import { PAGE_BYTES } from '../pages.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import {
   isOutOfTurn,
@@ -271,7 +270,7 @@ export function eligibleEvents(
     const isNext =
       entry.place === 'due' &&
       turn.length < limits.most &&
-      (turn.length === 0 || bytes + entry.bytes <= PAGE);
+      (turn.length === 0 || bytes + entry.bytes <= PAGE_BYTES);
     if (isNext) {
       turn.push(entry);
       bytes += entry.bytes;

@@ -4,7 +4,7 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import { FencedOffError } from '../locks/lock.ts';
-import { fits, PAGE, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
+import { fits, PAGE_BYTES, payloadBytes, payloadBytesAtLeast } from '../pages.ts';
 import { eventColumns } from '../receipts.ts';
 import type { OrderedEvent } from './isolate.ts';
 
@@ -196,7 +196,7 @@ function isFor({ name, on }: Effect): SQL {
 /** Whether all payloads that are due are a page at most, however they are stored. */
 const isLittle = sql`(sum(case when p.place = 'due'
   then pg_column_size(p.payload) * case when pg_column_compression(p.payload) is null then 1
-    else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE})`;
+    else ${SQUEEZED}::int end else 0 end) over () <= ${PAGE_BYTES})`;
 
 /**
  * Reads the payloads of a turn that are not here: as many of its first events as fit into a page,

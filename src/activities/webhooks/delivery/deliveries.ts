@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
-import { hasDeadLetter } from '../../../db/missed.ts';
+import { hasDeadLetter } from '../../../db/missed-deliveries.ts';
 import type { DomainEvent } from '../../../events/index.ts';
 
 /** A delivery that is still to be made. */

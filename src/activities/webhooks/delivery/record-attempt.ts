@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../../db/client.ts';
-import { missWhatWaits } from '../../../db/missed.ts';
+import { missWhatWaits } from '../../../db/missed-deliveries.ts';
 import { askUntilFree, RowLockedError } from '../../../db/row-locks.ts';
 import { asynchronousCommit } from '../../../db/statements.ts';
 import { updateFree } from '../../runtime/http/circuit.ts';

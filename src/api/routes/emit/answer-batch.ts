@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { Database } from '../../../db/client.ts';
 import type { EventWriter, PostedEvent } from '../../../outbox/post-events.ts';
 import type { SentEvent } from '../../../outbox/store-events.ts';
-import { createPauses } from '../../../pauses.ts';
+import { createPauses } from '../../../yield-to-others.ts';
 import { keyInFlight, keyMismatch } from '../../middleware/idempotency.ts';
 import { toProblem } from '../../middleware/problems.ts';
 import { Problem, problemDocument } from '../../problem.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { emitDue } from '../../../../src/ops/schedules/emit-due.ts';
 import { putSchedule } from '../../../../src/ops/schedules/put.ts';
-import { Schedule } from '../../../../src/outbox/schedule.ts';
+import { DueEvents } from '../../../../src/outbox/due-events.ts';
 import { declareTypes } from '../../../harness/event-types.ts';
 import { aChannel } from '../../../harness/messaging.ts';
 import type { TransportFixture } from '../fixture.ts';
@@ -28,7 +28,7 @@ export function later(fixture: TransportFixture): void {
       select event_id, seq from happened where effect = ${name} order by id`;
     return rows.map(({ event_id, seq }) => [event_id, seq]);
   };
-  const promote = () => new Schedule(fixture.testbed.database.pg, 500).promote(1000);
+  const promote = () => new DueEvents(fixture.testbed.database.pg, 500).promote(1000);
 
   describe('an event that is for later', () => {
     it('happens when it is due, in the order of its key, unless it was cancelled', async () => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { atOnce, createPauses, inPauses, type Steps } from '../../src/pauses.ts';
+import { atOnce, createPauses, inPauses, type Steps } from '../../src/yield-to-others.ts';
 
 /** Computes for so many ms. */
 function compute(ms: number): void {

@@ -1,9 +1,9 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { withoutValues } from '../safe-error.ts';
 import { type Begin, untilDisconnected } from './abort-on-disconnect.ts';
+import type { Places } from './connection-limit.ts';
 import { errorCode } from './errors.ts';
 import { insideTransaction, nestedUse } from './nested-use.ts';
-import type { Places } from './places.ts';
 
 /** A statement as postgres.js makes it: it is sent once somebody waits for it. */
 interface Query {

@@ -20,7 +20,7 @@ interface Promoted {
  * `knockon.promote` does. Postgres' clock decides; here is only kept when to ask next. Any number
  * of dispatchers have one: one of them promotes, and any of them claims.
  */
-export class Schedule {
+export class DueEvents {
   readonly #pg: Sql;
   readonly #size: number;
   #askAt = 0;
