@@ -88,8 +88,8 @@ describe("an answer of somebody's own worker", () => {
   });
 
   it.each([
-    ['no whole number', { done: -1, open: [] }],
-    ['no whole number', { open: [] }],
+    ['not an integer of 0 or more', { done: -1, open: [] }],
+    ['not an integer of 0 or more', { open: [] }],
     ['`put_off`', { done: 0, open: [], put_off_ms: LONGEST + 1 }],
     ['`put_off`', { done: 0, open: [], put_off_ms: -1 }],
     ['`put_off`', { done: 0, open: [], put_off: '2026-12-30T08:00:01Z' }],
@@ -109,10 +109,10 @@ describe("an answer of somebody's own worker", () => {
     ['a wait', open({ ...retry, after_ms: 1e18 })],
     ['a wait', open({ ...later, in_ms: LONGEST + 1 })],
     ['a wait', open({ ...later, until: '2027-01-01T08:00:00' })],
-    ['no answer', { done: 3 }],
-    ['no answer', open({ ...later, until: null })],
-    ['no answer', open(null as never)],
-    ['no answer', open({ ...later, until: '+290000-01-01T00:00:00Z' })],
+    ['not an answer', { done: 3 }],
+    ['not an answer', open({ ...later, until: null })],
+    ['not an answer', open(null as never)],
+    ['not an answer', open({ ...later, until: '+290000-01-01T00:00:00Z' })],
     ['more than 4000', open(...Array.from({ length: 4001 }, () => retry))],
   ])('fails its call, which says why: %s %#', (why, answer) => {
     expect(() => checkedAnswer(answer, asked)).toThrow(
