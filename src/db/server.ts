@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres';
+import { errorCode } from './errors.ts';
 
 /** The oldest Postgres that Knock-on works with, as `server_version_num`. */
 const OLDEST = 150_000;
@@ -56,4 +57,32 @@ export async function askServer(pg: Sql): Promise<Server> {
     prepares:
       !pooled || (statement.name !== '' && names.length > 0 && !names.includes(statement.name)),
   };
+}
+
+export const READ_ONLY =
+  'the database takes no writes: it is a standby, or default_transaction_read_only is on';
+
+/**
+ * Asks as who writes does, and changes nothing: a standby answers what is only read. A session that
+ * stays read-only is replaced.
+ *
+ * @returns what is wrong where the database takes no writes, or null
+ * @throws where it does not answer
+ */
+export async function askToWrite(pg: Sql): Promise<string | null> {
+  try {
+    await pg`select from knockon.subscribers limit 0 for update`;
+    return null;
+  } catch (error) {
+    if (errorCode(error) === '25006') return READ_ONLY;
+    throw error;
+  }
+}
+
+/** The time of the database's clock, in ms since 1970. */
+export async function databaseTime(pg: Sql): Promise<number> {
+  const [row] = await pg<
+    { now: number }[]
+  >`select extract(epoch from clock_timestamp())::float8 * 1000 as now`;
+  return row!.now;
 }

@@ -1,7 +1,5 @@
 // The catalogue. To declare an event type: a file for its aggregate here, and one line below.
 export * from './catalogue.ts';
-export * from './channel.ts';
-export * from './effect.ts';
 export * from './event.ts';
 export * from './issue.ts';
-export * from './message.ts';
+export * from './own-types.ts';

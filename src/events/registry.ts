@@ -6,8 +6,7 @@ import { explainIssues } from './issue.ts';
 import { LONGEST_NAME } from './name.ts';
 import { EVENT_TYPES_CHANNEL } from './register.ts';
 import { type Check, compileCheck } from './schema/check.ts';
-import { fieldNames } from './schema/field-names.ts';
-import type { JsonSchema } from './schema/keywords.ts';
+import { fieldNames, type JsonSchema } from './schema/keywords.ts';
 import { schemaIssues } from './schema/schema-issues.ts';
 import { gets, isPattern, patternOf, refusedPattern } from './wanted.ts';
 

@@ -1,6 +1,7 @@
 import type { Sql } from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import { crashPoint } from '../crash-points.ts';
+import type { Transaction } from '../db/client.ts';
 import {
   type Connections,
   GroupCommit,
@@ -8,6 +9,8 @@ import {
   KeysInFlight,
   type Kind,
 } from '../db/group-commit/group-commit.ts';
+import { channels } from '../db/schema/messages.ts';
+import { emitOwn } from '../outbox/emit.ts';
 import { explain } from './first-answer.ts';
 import type { Message } from './message.ts';
 import { type Pending, storeMessages } from './store.ts';
@@ -109,4 +112,23 @@ function toPosted(message: Pending, seq: number): Message & { event_id: string }
     updated_at: created,
   };
   return { id, channel_id: channelId, seq, author, text, metadata, ...times, event_id: eventId };
+}
+
+/**
+ * Makes a channel and emits `channel.created`. @throws Postgres' 23505 where the workspace has one
+ * of that name
+ */
+export async function openChannel(tx: Transaction, channel: { workspaceId: string; name: string }) {
+  const [row] = await tx
+    .insert(channels)
+    .values({ workspace_id: channel.workspaceId, name: channel.name })
+    .returning();
+  if (!row) throw new Error('an insert returned no row');
+  await emitOwn(tx, {
+    type: 'channel.created',
+    workspaceId: channel.workspaceId,
+    channelId: row.id,
+    payload: { name: row.name },
+  });
+  return row;
 }

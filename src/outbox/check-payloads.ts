@@ -3,7 +3,7 @@ import type { DomainEvent } from '../events/index.ts';
 import type { EventTypeRegistry } from '../events/registry.ts';
 import { createPauses } from '../yield-to-others.ts';
 import { type ClaimedDispatch, origin, specs } from './claim.ts';
-import { SCHEMA_SUBSCRIBER } from './own-subscribers.ts';
+import { SCHEMA_SUBSCRIBER } from './subscribers.ts';
 
 /** What is compared with a schema. */
 export type Unchecked = Pick<DomainEvent, 'id' | 'type' | 'version' | 'payload'>;

@@ -1,6 +1,6 @@
 import { inOwnSchema } from '../db/own-schema.ts';
 import type { DomainEvent, EventType } from '../events/index.ts';
-import { isOwnType } from '../events/own-types.ts';
+import { isOwnType } from '../events/name.ts';
 import { EmitError, explainFailure } from './emit-error.ts';
 import { type NewEvent, type PayloadOf, readEvent, typeOf } from './new-event.ts';
 import { type AnyTransaction, type Row, runIn } from './transactions.ts';

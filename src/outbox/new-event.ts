@@ -1,5 +1,5 @@
 import { type EventType, eventType, explainIssues, type Payload } from '../events/index.ts';
-import { unkeptText } from '../events/unkept-text.ts';
+import { unkeptText } from '../events/issue.ts';
 import { unknownMember } from '../known-members.ts';
 import { EmitError } from './emit-error.ts';
 

@@ -8,8 +8,8 @@ import {
   KeysInFlight,
   type Kind,
 } from '../db/group-commit/group-commit.ts';
+import { type EventTiming, timingOf } from '../events/event.ts';
 import type { DomainEvent } from '../events/index.ts';
-import { type EventTiming, timingOf } from '../events/timing.ts';
 import { type SentEvent, type StoredEvent, storeEvents } from './store-events.ts';
 
 export type PostedEvent =

@@ -5,6 +5,20 @@ import { subscribers } from '../db/schema/outbox.ts';
 import type { SubscriberSpec } from '../transport/dispatch.ts';
 import { EVENTS_CHANNEL } from './emit.ts';
 
+/** Gets events that do not fit their schema; see `src/activities/schema`. */
+export const SCHEMA_SUBSCRIBER = 'schema';
+
+/** The subscribers that this version brings along. SQL knows them as `is_own_subscriber`. */
+export const OWN_SUBSCRIBERS: readonly string[] = [
+  'analytics',
+  'audit',
+  'cache',
+  'notifications',
+  SCHEMA_SUBSCRIBER,
+  'search',
+  'webhooks',
+];
+
 /** Whose code does a subscriber's work: our worker's, a service's, somebody's Temporal worker's. */
 export type SubscriberHost = (typeof subscribers.host.enumValues)[number];
 

@@ -11,8 +11,7 @@ import { aMoment, anObject, aString, checkOptions, type Must } from '../known-me
 import { checkPayloads, fitsSchema } from '../outbox/check-payloads.ts';
 import { type ClaimedDispatch, claim, handedOver, markStarted } from '../outbox/claim.ts';
 import { DueEvents } from '../outbox/due-events.ts';
-import { SCHEMA_SUBSCRIBER } from '../outbox/own-subscribers.ts';
-import { register } from '../outbox/subscribers.ts';
+import { register, SCHEMA_SUBSCRIBER } from '../outbox/subscribers.ts';
 import { WORKFLOW_QUEUE, workflowName } from '../transport/dispatch.ts';
 import { checkEffects } from '../workers/check-effects.ts';
 import { effectActivity, heartbeats } from '../workers/effect-activity.ts';

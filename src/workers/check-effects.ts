@@ -1,5 +1,5 @@
 import { type Effect, isEffect } from '../activities/runtime/effect.ts';
-import { OWN_SUBSCRIBERS } from '../outbox/own-subscribers.ts';
+import { OWN_SUBSCRIBERS } from '../outbox/subscribers.ts';
 
 /**
  * Checks effects of one's own, as JavaScript may give them.

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Sql } from 'postgres';
 import type { Effect } from '../activities/runtime/effect.ts';
 import type { Database } from '../db/client.ts';
-import { databaseTime } from '../db/time.ts';
+import { databaseTime } from '../db/server.ts';
 import { readFingerprint } from '../ops/status/workers.ts';
 import type { Config } from '../settings/config.ts';
 import type { Middleware } from './middleware.ts';

@@ -3,9 +3,9 @@ import type { EffectAnswer, EffectCall, Selection, SubscriberSpec } from '../tra
 import { FAILURE } from '../transport/retry/failure.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
 import { count, isFollowUp } from '../transport/retry/selection.ts';
+import { fairnessKey } from '../transport/temporal-bytes.ts';
 import { checkedAnswer, malformed, STRANGE_EVENT } from './checked-answer.ts';
 import { database } from './database.ts';
-import { fairnessKey } from './fairness-key.ts';
 import type { Leg } from './leg.ts';
 
 const WORKER_DIED = 'TemporalTimeout:Heartbeat';

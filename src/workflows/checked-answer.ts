@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { EffectAnswer, OpenOutcome, Selection } from '../transport/dispatch.ts';
-import { LONGEST_WAIT, msUntil, withoutNulls } from '../transport/retry/waits.ts';
+import { LONGEST_WAIT, msUntil } from '../transport/retry/waits.ts';
+import { withoutNulls } from '../without-nulls.ts';
 
 /** The type of failure of a call whose worker, in whatever language, answered nonsense. */
 export const MALFORMED = 'MalformedAnswer';

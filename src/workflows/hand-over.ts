@@ -1,6 +1,7 @@
+import { groupBy } from '../group-by.ts';
 import type { Selection } from '../transport/dispatch.ts';
 import type { PendingCall } from '../transport/retry/next-steps.ts';
-import { groupBy, type Slice, slices } from '../transport/retry/selection.ts';
+import { type Slice, slices } from '../transport/retry/selection.ts';
 import type { Dead } from './dead-letter-box.ts';
 
 /** What a run leaves to the next, by subscriber. */

@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { OpenLetters } from '../transport/dispatch.ts';
-import { namesThatFit } from '../transport/retry/shown-names.ts';
+import { namesThatFit } from '../transport/temporal-bytes.ts';
 
 const eventType = defineSearchAttributeKey('EventType', 'KEYWORD');
 const failedEffects = defineSearchAttributeKey('FailedEffects', 'KEYWORD_LIST');

@@ -1,6 +1,6 @@
 import { createEffects } from '../../src/activities/index.ts';
 import type { Database } from '../../src/db/client.ts';
-import { SCHEMA_SUBSCRIBER } from '../../src/outbox/own-subscribers.ts';
+import { SCHEMA_SUBSCRIBER } from '../../src/outbox/subscribers.ts';
 import { readConfig } from '../../src/settings/config.ts';
 import { effectSettings } from '../../src/workers/effect-settings.ts';
 

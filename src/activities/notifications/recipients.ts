@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { foldedName } from '../../db/folded-name.ts';
+import { foldedName } from '../../db/schema/columns.ts';
 import { findMentions, type Mention, type Mentions } from '../../text/mentions/mentions.ts';
 import type { Opening } from '../../text/mentions/openings.ts';
 import { createPauses } from '../../yield-to-others.ts';

@@ -2,8 +2,7 @@ import { sql } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import type { Transaction } from '../../db/client.ts';
 import { checkOf, type KnownEventType } from '../../events/registry.ts';
-import { fieldNames } from '../../events/schema/field-names.ts';
-import type { JsonSchema } from '../../events/schema/keywords.ts';
+import { fieldNames, type JsonSchema } from '../../events/schema/keywords.ts';
 
 /** Versions of types that are kept compiled. */
 const KEPT = 100;

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { errorCode, isDatabaseAway } from '../../db/errors.ts';
 import { HeldError } from '../../db/group-commit/group-commit.ts';
 import { safeReason } from '../../safe-error.ts';
-import { isTransportAway } from '../../transport/away.ts';
+import { isTransportAway } from '../../transport/temporal/grpc.ts';
 import { answerProblem, databaseAway, notFound, Problem, temporalAway } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { requestOf } from './request-id.ts';

@@ -3,7 +3,7 @@ import { and, desc, eq } from 'drizzle-orm';
 import { errorCode } from '../../db/errors.ts';
 import { channels } from '../../db/schema/messages.ts';
 import { isBefore, matches } from '../../db/statements.ts';
-import { openChannel } from '../../messages/open-channel.ts';
+import { openChannel } from '../../messages/create.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { name, timestamp, uuid } from '../fields.ts';
 import { findChannel, whichOf } from '../find.ts';

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { TransactionSql } from 'postgres';
-import { foldedName } from '../../db/folded-name.ts';
+import { foldedName } from '../../db/schema/columns.ts';
 import type { messages } from '../../db/schema/messages.ts';
 import { ask } from '../../db/statements.ts';
 import { type TsQueries, tsQueriesOf } from '../../text/search/postgres.ts';

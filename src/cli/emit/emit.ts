@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { EventTiming } from '../../events/event.ts';
 import type { DomainEvent } from '../../events/index.ts';
-import type { EventTiming } from '../../events/timing.ts';
 import { inexactNumbers, whyInexact } from '../../messages/inexact-numbers.ts';
 import { createApi } from '../api/client.ts';
 import { findApi } from '../api/find-api.ts';

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { customType, PgSchema, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { OWN_SCHEMA } from '../own-schema.ts';
 
@@ -17,3 +17,10 @@ export const created = () => moment().notNull().defaultNow();
 export const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
 
 export const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+
+/**
+ * A name as it is compared: in any case, composed, with one sigma and one apostrophe. Indexes have
+ * this expression.
+ */
+export const foldedName = (name: SQLWrapper): SQL =>
+  sql`translate(lower(normalize(${name})), 'ς''ʼ＇‘', 'σ’’’’')`;

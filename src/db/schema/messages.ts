@@ -10,8 +10,7 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { foldedName } from '../folded-name.ts';
-import { created, id, moment, ownSchema } from './columns.ts';
+import { created, foldedName, id, moment, ownSchema } from './columns.ts';
 import { workspaces } from './workspaces.ts';
 
 export const channels = ownSchema.table(

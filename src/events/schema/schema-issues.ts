@@ -1,6 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import type { Issue } from '../issue.ts';
-import { unkeptText } from '../unkept-text.ts';
+import { type Issue, unkeptText } from '../issue.ts';
 import { compareWithStandard, compile, FORMATS } from './ajv.ts';
 import { issuesOf } from './check.ts';
 import { isObject, type JsonSchema, KEYWORDS } from './keywords.ts';

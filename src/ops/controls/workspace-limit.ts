@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { workspaceLimits } from '../../db/schema/workspace-limits.ts';
+import { workspaceLimits } from '../../db/schema/limits.ts';
 import { recordAction } from '../access/action-log.ts';
 import { SubscriberUnknownError } from './controls.ts';
 

@@ -1,9 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { errorCode } from '../../db/errors.ts';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
-import { askServer, UnsupportedPostgresError } from '../../db/server.ts';
+import { askServer, databaseTime, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
-import { databaseTime } from '../../db/time.ts';
 import { safeReason } from '../../safe-error.ts';
 import { counted } from '../wording.ts';
 import { type DoctorContext, type Finding, fail, pass } from './finding.ts';

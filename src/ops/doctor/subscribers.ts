@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { databaseTime } from '../../db/time.ts';
+import { databaseTime } from '../../db/server.ts';
 import { stalePauses } from '../controls/stale-pauses.ts';
 import { type SubscriberStatus, subscriberStatuses } from '../status/subscriber-status.ts';
 import { isFresh } from '../status/subscriber-workers.ts';

@@ -3,13 +3,12 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { eventTypes } from '../../db/schema/events.ts';
 import type { Issue } from '../../events/index.ts';
-import { refusedName } from '../../events/name.ts';
-import { isOwnType } from '../../events/own-types.ts';
+import { unkeptText } from '../../events/issue.ts';
+import { isOwnType, refusedName } from '../../events/name.ts';
 import { EVENT_TYPES_CHANNEL } from '../../events/register.ts';
 import { compileCheck } from '../../events/schema/check.ts';
 import { incompatibilities } from '../../events/schema/compare/incompatibilities.ts';
 import { schemaIssues } from '../../events/schema/schema-issues.ts';
-import { unkeptText } from '../../events/unkept-text.ts';
 import { recordAction } from '../access/action-log.ts';
 import { type EventTypeVersion, readEventType, readVersion } from './list.ts';
 

@@ -1,8 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { httpSubscribers } from '../../db/schema/http-subscribers.ts';
-import { OWN_SUBSCRIBERS } from '../../outbox/own-subscribers.ts';
-import { type Registration, writeRegistration } from '../../outbox/subscribers.ts';
+import { OWN_SUBSCRIBERS, type Registration, writeRegistration } from '../../outbox/subscribers.ts';
 import { recordAction } from '../access/action-log.ts';
 import { setLimit } from '../controls/limit.ts';
 import { clearRetirement } from '../controls/retire.ts';

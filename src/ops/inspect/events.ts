@@ -1,6 +1,6 @@
 import type { Database } from '../../db/client.ts';
 import { sequenceOf } from '../../db/sequences.ts';
-import { type EventTiming, type TimingRow, timingOf } from '../../events/timing.ts';
+import { type EventTiming, type TimingRow, timingOf } from '../../events/event.ts';
 import { firstIdAt } from '../../outbox/retention.ts';
 import type { Queries } from '../status/effect-status.ts';
 import { type EffectState, journeysOf } from './journey.ts';

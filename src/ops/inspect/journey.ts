@@ -13,7 +13,7 @@ import {
   subscribers,
 } from '../../db/schema/outbox.ts';
 import { among } from '../../db/statements.ts';
-import { type EventTiming, type TimingRow, timingOf } from '../../events/timing.ts';
+import { type EventTiming, type TimingRow, timingOf } from '../../events/event.ts';
 import { gets } from '../../events/wanted.ts';
 import { type TemporalUi, workflowLink } from './temporal-ui.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { safeReason } from '../../safe-error.ts';
-import { isTransportAway } from '../../transport/away.ts';
 import type { OperationProgress, OperationVerb } from '../../transport/operation.ts';
+import { isTransportAway } from '../../transport/temporal/grpc.ts';
 import { backfill } from './backfill.ts';
 import type { OpenOperation, OperationDependencies, OperationHandler } from './handler.ts';
 import { type DispatchProgress, failOrphans, readProgress } from './progress.ts';

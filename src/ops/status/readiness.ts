@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { READ_ONLY } from '../../db/ask-to-write.ts';
 import type { Database } from '../../db/client.ts';
 import { errorCode } from '../../db/errors.ts';
+import { READ_ONLY } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
 import { oldestUndispatched } from '../../outbox/ledger.ts';
 import { safeReason } from '../../safe-error.ts';

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { databaseTime } from '../../db/time.ts';
+import { databaseTime } from '../../db/server.ts';
 import type { SubscriberHost } from '../../outbox/subscribers.ts';
 import type { QueueState } from '../../transport/queues.ts';
 import {

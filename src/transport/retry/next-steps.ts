@@ -11,6 +11,8 @@
 //    - A group is halved until the culprit is alone. A single event is tried again.
 //    - When a worker died of a call, the call is suspect. It is made again at once the first time.
 //      Three deaths make an event a dead letter.
+
+import { groupBy } from '../../group-by.ts';
 import type {
   DeadLetters,
   EffectAnswer,
@@ -18,7 +20,7 @@ import type {
   RetryPolicy,
   Selection,
 } from '../dispatch.ts';
-import { count, groupBy, halves } from './selection.ts';
+import { count, halves } from './selection.ts';
 import {
   coarseGrainOf,
   deferredBy,

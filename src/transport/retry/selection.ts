@@ -1,8 +1,6 @@
 // Which of a dispatch's events a call is for. Pure, and bundled with the workflow code.
 import type { Selection } from '../dispatch.ts';
 
-export { groupBy } from '../../group-by.ts';
-
 export const count = (events: Selection): number =>
   'ids' in events ? events.ids.length : events.limit;
 

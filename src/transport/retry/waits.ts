@@ -1,7 +1,6 @@
 // How long a call waits before it is made again. Pure, and bundled with the workflow code.
 import type { EffectAnswer, OpenOutcome, RetryPolicy } from '../dispatch.ts';
 
-export { withoutNulls } from '../../without-nulls.ts';
 export { LONGEST_WAIT, msUntil } from '../dispatch.ts';
 
 export type Later = Extract<OpenOutcome, { state: 'later' }>;

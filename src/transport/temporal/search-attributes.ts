@@ -7,7 +7,7 @@ import {
 import proto from '@temporalio/proto';
 import type { Logger } from 'pino';
 import type { OpenLetters } from '../dispatch.ts';
-import { namesThatFit } from '../retry/shown-names.ts';
+import { namesThatFit } from '../temporal-bytes.ts';
 import { CODE, codeOf } from './grpc.ts';
 
 const {

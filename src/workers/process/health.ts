@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { ApiDependencies } from '../../api/dependencies.ts';
-import { askToWrite } from '../../db/ask-to-write.ts';
 import { connectDatabase, type Database } from '../../db/client.ts';
+import { askToWrite } from '../../db/server.ts';
 import { NotSoonError, soon } from '../../db/soon.ts';
 import { safeReason } from '../../safe-error.ts';
 import type { Config } from '../../settings/config.ts';

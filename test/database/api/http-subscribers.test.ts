@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/subscribers.ts';
 import { subscribe as register } from '../../harness/messaging.ts';
 import { type CallOptions, OPERATOR, useApi } from './test-api.ts';
 

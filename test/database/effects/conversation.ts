@@ -3,10 +3,9 @@ import { type Effect, machineTime } from '../../../src/activities/runtime/effect
 import type { Database } from '../../../src/db/client.ts';
 import { workspaces } from '../../../src/db/schema/workspaces.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
-import { createMessageWriter } from '../../../src/messages/create.ts';
+import { createMessageWriter, openChannel } from '../../../src/messages/create.ts';
 import { editMessage } from '../../../src/messages/edit.ts';
 import type { Message } from '../../../src/messages/message.ts';
-import { openChannel } from '../../../src/messages/open-channel.ts';
 import { removeMessage } from '../../../src/messages/remove.ts';
 
 /** A workspace with channels that people talk in, through the product's own write side. */

@@ -1,6 +1,6 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/subscribers.ts';
 import { subscribe } from '../../harness/messaging.ts';
 import { ProtocolFixture, refusal } from './fixture.ts';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { runEffects } from '../../../src/embed/run-effects.ts';
-import { OWN_SUBSCRIBERS } from '../../../src/outbox/own-subscribers.ts';
+import { OWN_SUBSCRIBERS } from '../../../src/outbox/subscribers.ts';
 import { FanOut } from '../../../src/testing/index.ts';
 import { EffectModuleError, loadEffects } from '../../../src/workers/load-effects.ts';
 import { subscriberNames } from '../../harness/effect-names.ts';

@@ -1,5 +1,5 @@
+import type { EventTiming } from '../../../events/event.ts';
 import type { DomainEvent } from '../../../events/index.ts';
-import type { EventTiming } from '../../../events/timing.ts';
 import type { PostedEvent } from '../../../outbox/post-events.ts';
 import { keyInFlight, keyMismatch } from '../../middleware/idempotency.ts';
 import { conflict, invalid, notFound, Problem } from '../../problem.ts';

@@ -1,4 +1,4 @@
-import { isOwnType } from '../../../events/own-types.ts';
+import { isOwnType } from '../../../events/name.ts';
 import type { EventTypeRegistry } from '../../../events/registry.ts';
 import type { SentEvent } from '../../../outbox/store-events.ts';
 import { invalid, Problem } from '../../problem.ts';

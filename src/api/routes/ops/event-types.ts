@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { isOwnType } from '../../../events/own-types.ts';
+import { isOwnType } from '../../../events/name.ts';
 import { type Put, putEventType } from '../../../ops/event-types/put.ts';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { cursor, limit, pageOf } from '../../paging.ts';

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database } from '../../../db/client.ts';
-import { databaseTime } from '../../../db/time.ts';
+import { databaseTime } from '../../../db/server.ts';
 import { SubscriberUnknownError } from '../../../ops/controls/controls.ts';
 import { limit as setLimit } from '../../../ops/controls/limit.ts';
 import { openWays } from '../../../ops/controls/open-ways.ts';

@@ -72,3 +72,12 @@ export const workspaceCalls = ownSchema.table(
   },
   (t) => [primaryKey({ columns: [t.subscriber, t.workspace_id, t.token] })],
 );
+
+/**
+ * Queues of effects that declare a limit, where no server keeps it: up to when rate slots are
+ * reserved.
+ */
+export const queueTurns = ownSchema.table('queue_turns', {
+  task_queue: text().primaryKey(),
+  reserved_until: moment().notNull(),
+});

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fairnessKey } from '../../../src/workflows/fairness-key.ts';
+import { fairnessKey } from '../../../src/transport/temporal-bytes.ts';
 
 it('is a share itself up to 64 bytes, and a hash of a longer one', () => {
   expect(fairnessKey('w1')).toBe('w1');
