@@ -1,6 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres';
 import { takeLock } from '../db/advisory-locks.ts';
-import { databaseTime } from '../db/time.ts';
+import { databaseTime } from '../db/server.ts';
 import { BATCH, type Batch, deleteDebounces, deleteTurns } from './expire-key-state.ts';
 
 /** How long what is of no more use is kept, in ms; null: for ever. */
