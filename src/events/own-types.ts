@@ -6,6 +6,18 @@ export const channelCreated = defineEvent('channel.created', {
   payload: z.object({ name: z.string() }).describe('A channel was made. Its log begins here.'),
 });
 
+export const effectDiscarded = defineEvent('effect.discarded', {
+  payload: z
+    .object({
+      event_id: z.uuid().describe('the event whose effect was given up'),
+      subscriber: z.string(),
+      cause: z.string().describe('what the dead letter said'),
+      by: z.string().describe("the operator's name"),
+      reason: z.string(),
+    })
+    .describe('An operator discarded an effect. The audit chain keeps who did it, and why.'),
+});
+
 const body = z.object({
   seq: z.number().int().describe("the message's place in its channel"),
   author: z.string().describe('the handle of the author'),
@@ -24,16 +36,4 @@ export const messageDeleted = defineEvent('message.deleted', {
     'A message was deleted. The payload has author and time, so that counts can go down, and no ' +
       'text.',
   ),
-});
-
-export const effectDiscarded = defineEvent('effect.discarded', {
-  payload: z
-    .object({
-      event_id: z.uuid().describe('the event whose effect was given up'),
-      subscriber: z.string(),
-      cause: z.string().describe('what the dead letter said'),
-      by: z.string().describe("the operator's name"),
-      reason: z.string(),
-    })
-    .describe('An operator discarded an effect. The audit chain keeps who did it, and why.'),
 });
