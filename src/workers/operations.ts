@@ -32,8 +32,8 @@ const STRETCH = 20_000;
 const ALONE = 2000;
 
 /**
- * How often to look for operations that nobody drives, in ms: often where there are no
- * workflows to do it.
+ * How often to look for operations that no process runs, in ms: often where there are no workflows
+ * to do it.
  */
 const LOOK = { workflows: 5000, none: 500 };
 

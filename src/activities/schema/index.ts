@@ -4,7 +4,8 @@ import { explainIssues, type Issue } from '../../events/issue.ts';
 import type { KnownEventType } from '../../events/registry.ts';
 import { groupBy } from '../../group-by.ts';
 import { mapInPauses } from '../../yield-to-others.ts';
-import { dead, defineEffect, type Effect } from '../runtime/effect.ts';
+import { defineEffect, type Effect } from '../runtime/effect.ts';
+import { dead } from '../runtime/outcomes.ts';
 import { KnownTypes } from './known-types.ts';
 import { withoutNames } from './without-names.ts';
 

@@ -4,6 +4,7 @@ import { isDatabaseAway } from '../../../db/errors.ts';
 import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Call, DatabaseEffect, Effect, OutsideEffect } from '../effect.ts';
 import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
+import { asWaits } from '../outcomes.ts';
 import { PAGE_BYTES } from '../pages.ts';
 import { recordAttempts, settleTargets } from '../receipts.ts';
 import {
