@@ -46,9 +46,20 @@ const NOT_APPROVED = new RegExp(
   'i',
 );
 
-/** What is wrong with us, by what servers say of it without addresses. The first match counts. */
+/** That it does not relay: the word alone is of its host, or of a table of recipients. */
+const RELAY = new RegExp(
+  [
+    String.raw`\brelay(?:ing)?\b(?!=| recipient)[^.;:]{0,40}\b(?:denied|refused|rejected|prohibited|forbidden|disabled|disallowed|restricted|not|requires)\b`,
+    String.raw`\b(?:unable|permitted|allowed|authori[sz]ed|authenticate|required|refus\w+)(?: (?:to|for))? relay`,
+    String.raw`(?:\bnot?|n[’']t|\bcannot|\bopen) relay`,
+    'rcpthosts',
+  ].join('|'),
+  'i',
+);
+
+/** What is wrong with us, by what servers say of it. The first match counts. */
 const OURS: [pattern: RegExp, trouble: string][] = [
-  [/\brelay(?!=)|rcpthosts/i, 'it does not relay for us'],
+  [RELAY, 'it does not relay for us'],
   [/starttls|\btls\b|encrypt/i, 'it requires TLS'],
   [/authenticat|\bauth\b|log ?in\b|credential/i, 'it requires a login'],
   [/not owned|\bsender\b|mail from|from address|send ?as/i, 'it refuses our sender'],
@@ -82,6 +93,16 @@ const RECEIVES_TOO_MUCH = /\breceiv[^.;]{0,30}\b(?:rate|per hour)\b/i;
  * recipient whatever words come with them, unless these are of our quota.
  */
 const OF_MAILBOX = /^5\.(?:[12]\.[1-9]\d*|7\.1\d\d)$/;
+
+/** That there is no such recipient. */
+const NO_SUCH_RECIPIENT =
+  /\b(?:no such|unknown|invalid|non-?existent) (?:\w+ )?(?:user|recipient|mailbox|account|address|person)\b|\b(?:user|recipient|mailbox|account|addressee)(?: \w+)? (?:unknown|not found|(?:does|did) ?n[o']t exist|unavailable)/i;
+
+/** What no server says of a recipient, whatever comes with it. */
+const SURELY_OURS = new RegExp(
+  String.raw`${RELAY.source}|\bsender (?:\w+ )?(?:verif|reject|denied|refused|block|unknown|invalid)|\b(?:unknown|invalid) sender|not owned|authentication required|must (?:authenticate|issue)`,
+  'i',
+);
 
 /** What servers say of a recipient. */
 const RECIPIENTS =
@@ -137,7 +158,7 @@ function unanswered(code: string, message: string): Refusal {
 
 /** For an answer to a recipient, or to the mail itself. */
 function readAnswer(error: SmtpError, code: number): Refusal {
-  const text = withoutAddresses(error.response ?? '');
+  const text = withoutNames(error.response ?? '');
   const status = statusOf(text);
   const ourTrouble = troubleWithUs(code, status, text);
   if (ourTrouble !== undefined) {
@@ -167,13 +188,14 @@ function troubleWithUs(code: number, status: string, text: string): string | und
     ((trouble !== undefined || (code >= 500 && blamedBy(status) === 'us')) &&
       !isOfRecipient(status, text, trouble));
   // Temporary refusals such as greylisting speak of senders too.
-  const isLasting = code >= 500 || /\brelay(?!=)|starttls|authenticat|not owned/i.test(text);
+  const isLasting = code >= 500 || RELAY.test(text) || /starttls|authenticat|not owned/i.test(text);
   return isOurs && isLasting ? (trouble ?? '') : undefined;
 }
 
 /** The refusal is of the recipient, though its words fit us too: a full mailbox has a quota. */
 function isOfRecipient(status: string, text: string, trouble: string | undefined): boolean {
   const isQuota = trouble === QUOTA_USED_UP;
+  if (NO_SUCH_RECIPIENT.test(text) && !SURELY_OURS.test(text)) return true;
   const isUs = trouble !== undefined && !isQuota;
   if (blamedBy(status) === 'recipient') return !isUs || OF_MAILBOX.test(status);
   if (isQuota && FULL.test(text)) return true;
@@ -209,5 +231,14 @@ const statusOf = (response: string): string =>
   /#([45]\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] ??
   '';
 
-const withoutAddresses = (text: string): string =>
-  text.slice(0, 2000).replace(/<[^<>]*>|[^\s<>:;,()]*@[^\s<>:;,()]*/g, '');
+const ADDRESS = /<[^<>]*>|[^\s<>:;,()]*@[^\s<>:;,()]*/g;
+
+const URL = /\bhttps?:\/\/(?!\S*(?:spamhaus|spamcop|dnsbl|\brbl\b))\S+/gi;
+
+/** But for those of blocklists. The codes of Exchange end otherwise (`RESOLVER.ADR.NotFound`). */
+const HOST =
+  /(?<![\w.-])(?![\w.-]*(?:spamhaus|spamcop|dnsbl|\brbl\b))(?:[\w-]+\.)+(?:[a-z]{2,}|[A-Z]{2,}|xn--[\w-]+)(?![\w-]|\.\w)/g;
+
+/** Addresses, URLs and hosts may be made of any words: these tell nothing. */
+const withoutNames = (text: string): string =>
+  [ADDRESS, URL, HOST].reduce((left, names) => left.replace(names, ''), text.slice(0, 2000));
