@@ -158,7 +158,7 @@ const retirement = z
 const retireIt = declareRoute('POST /v1/ops/subscribers/{name}/retire', 'retireSubscriber', {
   summary: 'Retire a subscriber: nothing new is for it; the others are left alone',
   description:
-    'It is retired at once. The operation handles what is open. `finish`: its workers do it, and ' +
+    'It is retired at once. The operation handles what is still open. `finish`: its workers do it, and ' +
     'the operation counts. `discard`: it is given up for good. `hand_over`: it is the work of ' +
     '`to`. Dead letters are open too, unless it is finished.\n\n' +
     'The same once more changes nothing, and answers the same operation. Another way may be ' +
