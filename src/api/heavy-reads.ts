@@ -63,7 +63,11 @@ export const ownership = (c: Context<Env>): Pick<Asked, 'owner' | 'signal'> => (
   signal: c.req.raw.signal,
 });
 
-/** Makes a problem of what heavy work throws. */
+/**
+ * Makes a problem of what heavy work throws.
+ *
+ * @throws Problem 503, or what `work` throws
+ */
 export async function orProblem<T>(
   c: Context<Env>,
   { what, advice, limitMs }: Question,

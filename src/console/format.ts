@@ -10,8 +10,10 @@ export const counted = (n: number, noun: string, several = `${noun}s`): string =
   `${count(n)} ${n === 1 ? noun : several}`;
 
 /** Something a second. */
-export const rate = (n: number): string =>
-  n > 0 && n < 0.1 ? '<0.1' : n < 10 ? fine.format(n) : whole.format(n);
+export function rate(n: number): string {
+  if (n > 0 && n < 0.1) return '<0.1';
+  return n < 10 ? fine.format(n) : whole.format(n);
+}
 
 export const percent = (part: number): string =>
   part > 0 && part < 0.01 ? '<1%' : `${whole.format(part * 100)}%`;

@@ -23,9 +23,13 @@ export function checkTypes(profile: ClientConfigProfile, env: Env): void {
   const { address, namespace, apiKey: api_key, tls = {}, grpcMeta = {} } = profile;
   const { serverName, clientCert, clientKey, serverCACert } = tls;
   const texts = {
-    ...{ address, namespace, api_key, 'tls.server_name': serverName },
-    ...{ 'tls.client_cert_path': pathOf(clientCert), 'tls.client_key_path': pathOf(clientKey) },
-    ...{ 'tls.server_ca_cert_path': pathOf(serverCACert) },
+    address,
+    namespace,
+    api_key,
+    'tls.server_name': serverName,
+    'tls.client_cert_path': pathOf(clientCert),
+    'tls.client_key_path': pathOf(clientKey),
+    'tls.server_ca_cert_path': pathOf(serverCACert),
     ...Object.fromEntries(
       Object.entries(grpcMeta).map(([key, value]) => [`grpc_meta.${key}`, value]),
     ),

@@ -40,7 +40,7 @@ import { startOperations } from './operations.ts';
 import { versionOf } from './presence.ts';
 import { timeLimits } from './process/connections.ts';
 import { askPostgres, serveHealth } from './process/health.ts';
-import { serve } from './process/http-server.ts';
+import { type HttpServer, serve } from './process/http-server.ts';
 import { registerProcessMetrics } from './process/metrics.ts';
 import { createLog, type Running, ShutdownStack } from './process/process.ts';
 import { repeat } from './process/repeat.ts';
@@ -69,47 +69,69 @@ export async function start(config: Config): Promise<Running> {
   beginNotingDeployment(config, { database: pools.background, log }, started);
   const chosen = await chooseTransport(config, pools.background, log);
   started.add(chosen.transport, (t) => t.close());
-  const summaries = await summaryStore(pools.database.db, config.REDIS_URL);
-  started.add(summaries, (s) => s.close());
-  const limits = started.add(await apiLimits(config, log), (l) => l.close());
   const types = new EventTypeRegistry(pools.database);
   const api: ApiProcess = { config, log, started, metrics, pools, chosen, types };
-  const wake = await startDispatching(api);
-  startControls({ database: pools.background, queues: chosen.queues, log }, started);
-  const check = startLedgerCheck(api);
-  registerApiMetrics(api, check);
-  const live = new Live({ pg: pools.background.pg, log });
-  const progress = progressOf(api, check);
-  let draining = false;
-  const deps: ApiDependencies = {
-    ...storage(config, pools, wake),
-    ...operating(api, limits),
-    eventTypes: types,
-    limits,
-    summaries,
-    readiness: async () =>
-      draining ? { ok: false, detail: { problem: 'this process is stopping' } } : await progress(),
-    live,
-    log,
-    metrics,
-  };
+  const gate = new ReadinessGate();
+  const deps = await wireDependencies(api, gate);
   await serveHealth({ metrics, readiness: deps.readiness }, { config, log, started });
   const { KNOCKON_HOST: host, KNOCKON_PORT: port } = config;
   const times = { ...timeLimits, keepAliveTimeout: config.KNOCKON_KEEP_ALIVE };
   const server = await serve(createApp(deps).fetch, { host, port }, times);
   started.add(server, (s) => s.close(config.KNOCKON_SHUTDOWN));
   // It stops before the server, which would wait for open streams: they never end by themselves.
-  started.add(live, (l) => l.close());
+  started.add(deps.live, (l) => l.close());
   log.info({ url: server.url }, 'ready');
+  return { url: server.url, stop: () => stopGracefully(api, gate, server) };
+}
+
+/** What routes need. What works in the background beside them has begun. */
+async function wireDependencies(api: ApiProcess, gate: ReadinessGate) {
+  const { config, log, started, metrics, pools, chosen, types } = api;
+  const summaries = await summaryStore(pools.database.db, config.REDIS_URL);
+  started.add(summaries, (s) => s.close());
+  const limits = started.add(await apiLimits(config, log), (l) => l.close());
+  const wake = await startDispatching(api);
+  startControls({ database: pools.background, queues: chosen.queues, log }, started);
+  const check = startLedgerCheck(api);
+  registerApiMetrics(api, check);
   return {
-    url: server.url,
-    stop: async () => {
-      draining = true;
-      server.letGo();
-      await wait(config.KNOCKON_DRAIN);
-      await started.stop();
-    },
-  };
+    ...storage(config, pools, wake),
+    ...operating(api, limits),
+    eventTypes: types,
+    limits,
+    summaries,
+    readiness: gate.before(progressOf(api, check)),
+    live: new Live({ pg: pools.background.pg, log }),
+    log,
+    metrics,
+  } satisfies ApiDependencies;
+}
+
+/** Closed once the process stops: nothing new is sent here from then on. */
+class ReadinessGate {
+  #closed = false;
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  before(progress: ApiDependencies['readiness']): ApiDependencies['readiness'] {
+    return async () =>
+      this.#closed
+        ? { ok: false, detail: { problem: 'this process is stopping' } }
+        : await progress();
+  }
+}
+
+async function stopGracefully(
+  { config, started }: ApiProcess,
+  gate: ReadinessGate,
+  server: HttpServer,
+): Promise<void> {
+  gate.close();
+  server.letGo();
+  await wait(config.KNOCKON_DRAIN);
+  await started.stop();
 }
 
 /** What the parts of this process share. */

@@ -23,7 +23,11 @@ export function unauthorized(whose: string): Problem {
   });
 }
 
-/** Lets a workspace's key pass, notes whose it is, and counts the request against its quota. */
+/**
+ * Lets a workspace's key pass, notes whose it is, and counts the request against its quota.
+ *
+ * @throws Problem 401 or 429, in a request
+ */
 export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
     const key = bearer(c);
@@ -46,7 +50,11 @@ export function workspaceKey(keyring: Keyring, limits: Limits): MiddlewareHandle
  */
 export const NOBODY = NIL_UUID;
 
-/** Lets the operator's key pass, and no other. Its requests have a quota like any key's. */
+/**
+ * Lets the operator's key pass, and no other. Its requests have a quota like any key's.
+ *
+ * @throws Problem 401 or 429, in a request
+ */
 export function operatorKey(adminKey: string | undefined, limits: Limits): MiddlewareHandler<Env> {
   return async (c, next) => {
     const key = bearer(c);

@@ -10,7 +10,11 @@ import { conflict, invalid, Problem } from '../problem.ts';
 import type { Env } from '../router.ts';
 import { afterTurn } from './change-limit.ts';
 
-/** The request's Idempotency-Key with the hash of what it asks for; undefined where it has none. */
+/**
+ * The request's Idempotency-Key with the hash of what it asks for; undefined where it has none.
+ *
+ * @throws Problem 422 where it is malformed
+ */
 export function idempotencyOf(
   c: Context,
   body: unknown,

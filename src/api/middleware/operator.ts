@@ -53,6 +53,8 @@ export interface Recognised extends Operator {
 /**
  * Lets operators pass: the operator's key, the key of one of their own, or the console's cookie.
  * Leaves `operator` ({name, role}) for the handlers. A viewer may read; all else answers 403.
+ *
+ * @throws Problem 401, 403 or 429, in a request
  */
 export function operator(options: Recognition & { limits: Limits }): MiddlewareHandler<Env> {
   return async (c, next) => {

@@ -70,7 +70,11 @@ export async function collect<T>(
   return found;
 }
 
-/** One connection that is kept, one request at a time: what is sent in order is stored in order. */
+/**
+ * One connection that is kept, one request at a time: what is sent in order is stored in order.
+ *
+ * @throws CommandError, ApiProblem: its calls do
+ */
 export function createApi(address: ApiAddress, options: ApiOptions = {}): Api {
   const http = createHttp(address.url);
   // up.json is a leftover: its API is gone and does not come back.

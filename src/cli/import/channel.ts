@@ -7,7 +7,11 @@ export interface Channel {
   name: string;
 }
 
-/** The channel of that name, made where there is none. */
+/**
+ * The channel of that name, made where there is none.
+ *
+ * @throws CommandError, ApiProblem
+ */
 export async function openChannel(api: Api, name: string): Promise<Channel & { created: boolean }> {
   try {
     const { body } = await api.send<Channel>('POST', '/v1/channels', { body: { name } });

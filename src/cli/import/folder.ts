@@ -17,6 +17,7 @@ const LISTS =
  * Slack's export each folder is a conversation.
  *
  * @param zip what was unpacked into the folder
+ * @throws CommandError where there are none
  */
 export function listFolder(folder: string, zip?: string): FolderFile[] {
   const root = onlyFolderIn(folder);

@@ -95,7 +95,7 @@ async function importParts(parts: Addressed[], run: Run): Promise<number> {
     if (error instanceof ChatLogError && tally.lines === 0) throw new CommandError(error.message);
     const isKnown = error instanceof CommandError || error instanceof ChatLogError;
     if (!signal.aborted && !isKnown) throw error;
-    about.error = signal.aborted ? 'interrupted' : error instanceof Error ? error.message : '';
+    about.error = reasonOf(error, signal);
     about.broke_off = true;
     if (signal.aborted) return EXIT.interrupted;
     return error instanceof CommandError ? error.exitCode : EXIT.failed;
@@ -104,6 +104,11 @@ async function importParts(parts: Addressed[], run: Run): Promise<number> {
     run.skipped.close();
     await run.api?.close();
   }
+}
+
+function reasonOf(error: unknown, { aborted }: AbortSignal): string {
+  if (aborted) return 'interrupted';
+  return error instanceof Error ? error.message : '';
 }
 
 /** One of several files that is no log is told of, and the others are read. */
@@ -115,7 +120,11 @@ async function importPart(part: Addressed, isOneOfMany: boolean, run: Run): Prom
   };
   try {
     await importLines({
-      ...{ api: run.api, channel, source: name, tally, signal },
+      api: run.api,
+      channel,
+      source: name,
+      tally,
+      signal,
       targets: run.targets,
       notify: options.notify,
       lines: readChatLog(part.open(), { ...options, name, users, onFormat }),

@@ -26,11 +26,13 @@ export interface ImportOptions extends ApiOptions {
   dryRun?: boolean;
 }
 
+/** @throws InvalidArgumentError where it is no day */
 export function readDate(text: string): string {
   if (moment(text, 0, 0, 0) !== undefined) return text;
   throw new InvalidArgumentError('It must be a day as yyyy-mm-dd, such as 2009-02-23.');
 }
 
+/** @throws InvalidArgumentError where it is no zone */
 export function readZone(text: string): string {
   try {
     createZone(text)(0, 0);
@@ -42,6 +44,7 @@ export function readZone(text: string): string {
   }
 }
 
+/** @throws InvalidArgumentError where it is no encoding */
 export function readEncoding(label: string): string {
   try {
     return new TextDecoder(label).encoding;
@@ -50,6 +53,7 @@ export function readEncoding(label: string): string {
   }
 }
 
+/** @throws InvalidArgumentError where it is no mapping */
 export function readMap(text: string): Mapping {
   try {
     return readMapping(text);
@@ -58,6 +62,7 @@ export function readMap(text: string): Mapping {
   }
 }
 
+/** @throws InvalidArgumentError where it is no duration */
 export function readDuration(text: string): number {
   const value = parseDuration(text);
   if (value !== undefined) return value;

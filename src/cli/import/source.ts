@@ -79,8 +79,10 @@ export async function openSource(
           : [{ path: file }];
       const called = (path: string) => (unzipped ? `${relative(unzipped, path)} in ${file}` : path);
       const parts = paths.map(({ path, conversation }) => ({
-        ...{ name: basename(path).replace(/\.gz$/i, ''), conversation },
-        ...{ users: given ?? usersNear(path, called), open: fileOf(path) },
+        name: basename(path).replace(/\.gz$/i, ''),
+        conversation,
+        users: given ?? usersNear(path, called),
+        open: fileOf(path),
       }));
       const size = paths.reduce((sum, { path }) => sum + statSync(path).size, 0);
       return { ...source, name, parts, size, close };

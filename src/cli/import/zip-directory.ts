@@ -48,7 +48,8 @@ export async function readDirectory(zip: FileHandle): Promise<ZipEntry[]> {
   const directory = await readAt(zip, offset, length);
   const entries: ZipEntry[] = [];
   const decode = createDecoder();
-  for (let at = 0; at < directory.length; ) {
+  let at = 0;
+  while (at < directory.length) {
     const header = directory.subarray(at);
     expectMark(header, ENTRY);
     const nameEnd = 46 + header.readUInt16LE(28);

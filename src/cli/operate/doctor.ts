@@ -39,7 +39,8 @@ async function examine({ api, terminal, options }: Ops): Promise<number> {
         ? styled(terminal, 'green', '\nAll is well.')
         : styled(terminal, 'red', `\n${ills(findings)}`),
     );
-  return ok ? EXIT.done : away ? EXIT.unreachable : EXIT.failed;
+  if (ok) return EXIT.done;
+  return away ? EXIT.unreachable : EXIT.failed;
 }
 
 /** An API that is away is a finding too. */

@@ -72,11 +72,15 @@ async function createBar(terminal: Terminal): Promise<typeof noBar> {
   };
 }
 
+function colourOf({ state, failed }: OperationView): 'red' | 'green' | 'yellow' {
+  if (state === 'failed' || failed > 0) return 'red';
+  return state === 'done' ? 'green' : 'yellow';
+}
+
 /** How an operation stands, in words. */
 export function explain(terminal: Terminal, operation: OperationView): string {
-  const { verb, id, state, total, done, skipped, failed, eta_seconds } = operation;
-  const { error, failures, workflow } = operation;
-  const colour = state === 'failed' || failed > 0 ? 'red' : state === 'done' ? 'green' : 'yellow';
+  const { verb, id, state, total, done, skipped, failed, eta_seconds, error, failures, workflow } =
+    operation;
   const aside = [
     skipped > 0 && `${skipped} of them needed nothing`,
     failed > 0 && `${failed} failed`,
@@ -85,7 +89,9 @@ export function explain(terminal: Terminal, operation: OperationView): string {
     .join(', ');
   const figures = `${done} of ${total ?? '?'} done${aside ? `, ${aside}` : ''}`;
   const eta = eta_seconds === null ? '' : `; ${duration(eta_seconds * 1000)} left`;
-  const lines = [`${verb} ${id}: ${styled(terminal, colour, state)}, ${figures}${eta}.`];
+  const lines = [
+    `${verb} ${id}: ${styled(terminal, colourOf(operation), state)}, ${figures}${eta}.`,
+  ];
   if (error) lines.push(`It failed: ${oneLine(error)}`);
   for (const { subject, reason } of failures.slice(0, 5))
     lines.push(oneLine(`  ${subject}: ${reason}`));

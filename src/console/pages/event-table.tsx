@@ -85,6 +85,13 @@ export function Coming({ of }: { of: Pick<ListedEvent, 'state' | 'deliver_at'> }
   );
 }
 
+/** The worst of its effects, in a word. */
+function worstOf({ failed, open, discarded }: Outcome): string {
+  if (failed > 0) return 'failed';
+  if (open > 0) return 'open';
+  return discarded > 0 ? 'discarded' : 'done';
+}
+
 /** The worst of its effects in a word, and how many are how. */
 function Became({ of }: { of: Outcome | null }) {
   if (of === null)
@@ -98,9 +105,7 @@ function Became({ of }: { of: Outcome | null }) {
   ].filter(Boolean);
   return (
     <>
-      <State
-        is={failed > 0 ? 'failed' : open > 0 ? 'open' : discarded > 0 ? 'discarded' : 'done'}
-      />
+      <State is={worstOf(of)} />
       <small>{[`${done} of ${total} effects done`, ...others].join(', ')}</small>
     </>
   );

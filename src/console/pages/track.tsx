@@ -13,6 +13,18 @@ interface TrackProps {
   ask: Ask;
 }
 
+type Letters = InspectedEffect['letters'];
+
+function targetState({ target, waiting_until }: TargetState, letters: Letters): string {
+  if (letters.some((letter) => letter.target === target)) return 'failed';
+  return waiting_until ? 'waiting' : 'open';
+}
+
+function shownState({ state, discarded }: InspectedEffect, isRetried: boolean): string {
+  if (discarded) return 'discarded';
+  return isRetried ? 'retrying' : state;
+}
+
 /**
  * An effect of an event: its state, its time in the queue and at work, what is open with whom, and
  * trying it again.
@@ -25,7 +37,7 @@ export function Track({ of, from, longest, ask }: TrackProps) {
     <div class="track" data-effect={subscriber} data-state={state}>
       <a href={to(`/subscribers/${encodeURIComponent(subscriber)}`)}>{subscriber}</a>
       <span>
-        <State is={discarded ? 'discarded' : isRetried ? 'retrying' : state} />
+        <State is={shownState(of, isRetried)} />
       </span>
       <Rail of={of} from={from} longest={longest} />
       <span class="told">{told(of, from)}</span>
@@ -110,12 +122,11 @@ function kindOf(call: EventCall, did: EventCall | undefined): string {
 function Targets({ of: { targets, subscriber, letters } }: { of: InspectedEffect }) {
   const parties = targets.filter(({ target }) => target !== null);
   if (parties.length === 0) return null;
-  const isGivenUp = ({ target }: TargetState) => letters.some((letter) => letter.target === target);
   return (
     <ul class="beside bare">
       {parties.map((one) => (
         <li key={one.target}>
-          <State is={isGivenUp(one) ? 'failed' : one.waiting_until ? 'waiting' : 'open'} />{' '}
+          <State is={targetState(one, letters)} />{' '}
           {subscriber === 'webhooks' ? (
             <Id of={one.target ?? ''} href={to(`/endpoints/${one.target}`)} />
           ) : (

@@ -6,9 +6,9 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 /** Round lengths of time, in seconds; beyond them whole days. */
-const lengths = [1, 2, 5, 10, 20, 30, 1, 2, 5, 10, 20, 30, 1, 2, 4, 6, 12, 24].map(
-  (n, i) => n * (i < 6 ? 1 : i < 12 ? MINUTE : HOUR),
-);
+const steps = [1, 2, 5, 10, 20, 30];
+const hours = [1, 2, 4, 6, 12, 24];
+const lengths = [...steps, ...steps.map((n) => n * MINUTE), ...hours.map((n) => n * HOUR)];
 const parts = [0.05, 0.1, 0.2, 0.5, 1];
 
 /** One round digit and zeros, not less: 1, 2, 3, 4, 5, 6, 8, 10, 20 … */

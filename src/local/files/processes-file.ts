@@ -90,15 +90,14 @@ async function claim(path: string): Promise<Content> {
 
 /** Two launchers at once: the second waits for the first's short look, then sees its name. */
 async function exclusively<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  for (const deadline = Date.now() + 5_000; ; ) {
-    const handle = await open(lock, 'wx').catch(() => undefined);
-    // A lock this old was left by a launcher that died in these few milliseconds.
-    if (handle || Date.now() > deadline) {
-      await handle?.close();
-      break;
-    }
+  const deadline = Date.now() + 5_000;
+  let handle = await open(lock, 'wx').catch(() => undefined);
+  // A lock this old was left by a launcher that died in these few milliseconds.
+  while (!handle && Date.now() <= deadline) {
     await new Promise((resolve) => setTimeout(resolve, 50));
+    handle = await open(lock, 'wx').catch(() => undefined);
   }
+  await handle?.close();
   try {
     return await work();
   } finally {

@@ -25,7 +25,8 @@ export function whenNpmIsGone(callback: () => void): void {
  */
 function upToNpm(parent: number): Identity[] {
   const found: Identity[] = [];
-  for (let pid = parent; pid > 1 && found.length < 5; ) {
+  let pid = parent;
+  while (pid > 1 && found.length < 5) {
     const stat = statOf(pid);
     if (!stat) return [];
     found.push(identify(pid));

@@ -30,11 +30,12 @@ export function isAlive({ pid, birth }: Identity): boolean {
  * is alive after the deadline (ms).
  */
 export async function endedWithin(identity: Identity, deadlineMs: number): Promise<boolean> {
-  for (const deadline = Date.now() + deadlineMs; ; ) {
-    if (!isAlive(identity)) return true;
+  const deadline = Date.now() + deadlineMs;
+  while (isAlive(identity)) {
     if (Date.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  return true;
 }
 
 function linuxBirth(pid: number): string | undefined {
