@@ -67,8 +67,8 @@ export type Client = {
  * ```
  *
  * Requests that may be repeated are: GET, PUT, DELETE, and POST with an Idempotency-Key. They are
- * tried up to 5 times, as long as no whole answer comes or it is 429, 502, 503 or 504. `Retry-After`
- * is kept to. A 429 is tried again whatever the method.
+ * tried up to 5 times, as long as no whole answer comes or it is 429, 502, 503 or 504.
+ * `Retry-After` is kept to. A 429 is tried again whatever the method.
  *
  * Every method throws {@link ProblemError} for an answer that is an error or not the API's,
  * `UnreachableError` where no whole answer came, and the signal's reason where that aborted the

@@ -768,7 +768,7 @@ export type InspectedEvent = {
   /** When it was handed to the transport; null before. */
   dispatched_at: string | null;
   /**
-   * The workflow that sees to it, with a link into the Temporal UI; null before
+   * The workflow of its dispatch, with a link into the Temporal UI; null before
    * its dispatch, and under another transport.
    */
   workflow: {
@@ -1268,7 +1268,7 @@ export type EventJourney = {
   /** When it was handed to the transport; null before. */
   dispatched_at: string | null;
   /**
-   * The workflow that sees to it, with a link into the Temporal UI; null before
+   * The workflow of its dispatch, with a link into the Temporal UI; null before
    * its dispatch, and under another transport.
    */
   workflow: {

@@ -46,8 +46,8 @@ export interface DatabaseOptions {
   /** Most connections of `db` (default 8); `pg` takes up to 4 beside them. */
   connections?: number;
   /**
-   * Most transactions at once on a client (default: one a connection). A statement by itself waits for
-   * none of them then: some hold their connection for seconds.
+   * Most transactions at once on a client (default: one a connection). A statement by itself waits
+   * for none of them then: some hold their connection for seconds.
    */
   transactions?: number;
   /** Shown as `application_name` in pg_stat_activity. */

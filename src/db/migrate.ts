@@ -76,7 +76,11 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
-/** In others, texts of our functions and of events can't be kept as they are. @throws MigrationError */
+/**
+ * In others, texts of our functions and of events can't be kept as they are.
+ *
+ * @throws MigrationError
+ */
 async function refuseOtherEncodings(pg: Sql): Promise<void> {
   const [row] = await pg<{ encoding: string; name: string }[]>`
     select current_setting('server_encoding') as encoding, current_database() as name`;

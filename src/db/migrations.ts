@@ -47,7 +47,10 @@ interface SchemaObject {
   name: string;
 }
 
-/** Functions that emit, or take that back. The role `knockon_emitter` may call these, and nothing else. */
+/**
+ * Functions that emit, or take that back. The role `knockon_emitter` may call these, and nothing
+ * else.
+ */
 export const EMITTING = [
   'emit(text,uuid,jsonb,uuid,uuid,text,timestamptz,uuid,int)',
   'emit_many(jsonb)',

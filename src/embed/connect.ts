@@ -12,7 +12,9 @@ export interface ConnectOptions {
    * Where `url` is a pooler: a way around it, for LISTEN. Default: `KNOCKON_DATABASE_DIRECT_URL`.
    */
   directUrl?: string | undefined;
-  /** Most connections at once, 1 to 1000 (default 8); up to 4 more serve what every event passes. */
+  /**
+   * Most connections at once, 1 to 1000 (default 8); up to 4 more serve what every event passes.
+   */
   connections?: number | undefined;
   /** Shown as `application_name` in `pg_stat_activity` (default `knockon`). */
   name?: string | undefined;

@@ -11,8 +11,9 @@ const ofMessage = (id: string) => sql`
   )`;
 
 /**
- * When what follows a message's `message.created` is to be dispatched, where that is scheduled; else
- * undefined: now. One that is overdue goes out at any moment, so what follows takes another second.
+ * When what follows a message's `message.created` is to be dispatched, where that is scheduled;
+ * else undefined: now. One that is overdue goes out at any moment, so what follows takes another
+ * second.
  */
 export async function afterCreated(tx: Transaction, id: string): Promise<Date | undefined> {
   const [row] = await tx.execute<{ at: string }>(sql`

@@ -28,8 +28,8 @@ export interface Stored {
  *
  * Channels are locked in the order of their ids, so that two processes can't wait for each other,
  * and held until the commit: that is what makes `seq` gap-free and in commit order. A message whose
- * channel is gone or whose idempotency key is taken is left out and takes no `seq`. A key's row that
- * another transaction holds counts as taken: nobody waits for it.
+ * channel is gone or whose idempotency key is taken is left out and takes no `seq`. A key's row
+ * that another transaction holds counts as taken: nobody waits for it.
  *
  * @param whatIsHeld whether a channel that somebody else holds is waited for, at most as long as
  * the connection waits for a lock

@@ -96,8 +96,8 @@ export class FanOut {
    * database. Nothing of the database's other effects runs.
    *
    * @throws ConfigError if a setting of an effect's own is wrong
-   * @throws TypeError if an option is unknown or not what it must be, or an effect is named `schema`
-   * or as another
+   * @throws TypeError if an option is unknown or not what it must be, or an effect is named
+   * `schema` or as another
    */
   static async open(
     { database, url }: Pick<TestDatabase, 'database' | 'url'>,
@@ -128,8 +128,8 @@ export class FanOut {
 
   /**
    * Dispatches all that waits, and what the effects emit meanwhile, and sees it through. What is
-   * scheduled is dispatched at its moment, to which time is skipped. What does not fit the schema of
-   * its type goes to no effect: it is a dead letter of `schema`.
+   * scheduled is dispatched at its moment, to which time is skipped. What does not fit the schema
+   * of its type goes to no effect: it is a dead letter of `schema`.
    *
    * Where each event schedules another one, such as a reminder each day, it comes to no end: say
    * `until`. The next `run` goes on from there with new workers, as after a restart.

@@ -40,8 +40,8 @@ export interface Dispatch {
   /** Of whose database it is: `deployment.id`. Its calls say so too. */
   origin?: string;
   /**
-   * Whose its events are, where others must not wait for all of them: calls of different shares take
-   * turns in their queue, where the server does that.
+   * Whose its events are, where others must not wait for all of them: calls of different shares
+   * take turns in their queue, where the server does that.
    */
   share?: string;
 }

@@ -20,7 +20,7 @@ export interface OperationProgress {
   wait_ms: number;
 }
 
-/** Sees to it that somebody works on an operation. */
+/** Makes sure that somebody runs an operation. */
 export interface OperationDriver {
   /**
    * Begins, or goes on; the same operation twice is one. @throws where the transport can't be

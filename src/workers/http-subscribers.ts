@@ -79,8 +79,8 @@ export async function httpSubscribersAmong(pg: Sql, names: string[]): Promise<st
 }
 
 /**
- * A retired one is needed as long as the operation runs that sees to what it has open. Where that
- * was cancelled, it is until all of that is done.
+ * A retired one is needed as long as the operation runs that deals with what it has open. Where
+ * that was cancelled, it is until all of that is done.
  */
 const readRows = (pg: Sql, only: string[] | undefined) => pg<Row[]>`
   select s.name, s.description, s.event_types, s.task_queue, s.ordering, s.batch, s.retry,

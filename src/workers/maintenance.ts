@@ -126,8 +126,8 @@ async function unlessAnother(
 const CONTROLS = 2000;
 
 /**
- * Applies pauses and limits that operators have set, and ends a pause at its time. API processes and
- * relays do it.
+ * Applies pauses and limits that operators have set, and ends a pause at its time. API processes
+ * and relays do it.
  */
 export function startControls(
   { database, queues, log }: { database: Database; queues: Queues; log: Logger },

@@ -25,7 +25,9 @@ import { type WorkflowSource, workflowSource } from './workflow-source.ts';
  */
 const STACK_FRAMES = 3;
 
-/** Exits at once without an error, so that the same processes may be deployed under every transport. */
+/**
+ * Exits at once without an error, so that the same processes may be deployed under every transport.
+ */
 function notNeeded({ KNOCKON_TRANSPORT: transport }: Config, log: Logger): Running {
   log.warn(
     `KNOCKON_TRANSPORT is ${transport}: there are no workflows, and effect workers need no ` +

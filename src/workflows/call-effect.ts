@@ -23,7 +23,11 @@ const FOLLOW_UP = 4;
 /** A call for one target of an event, or for several at once. */
 export type TargetedCall = PendingCall & { targets?: string[] };
 
-/** One activity call on the subscriber's queue. @throws ActivityFailure, or of a malformed answer */
+/**
+ * One activity call on the subscriber's queue.
+ *
+ * @throws ActivityFailure, or of a malformed answer
+ */
 export async function callEffect(
   { dispatch, subscriber }: Pick<Leg, 'dispatch' | 'subscriber'>,
   call: TargetedCall,

@@ -29,7 +29,7 @@ const STRETCHES_A_RUN = 300;
 
 /**
  * Long work that an operator asked for, stretch by stretch. How far it is stands in the database;
- * this sees to it that somebody goes on, whatever dies meanwhile. Cancelled here it is cancelled
+ * this makes sure that somebody goes on, whatever dies meanwhile. Cancelled here it is cancelled
  * there.
  */
 export async function runOperation(operation: OperationRef): Promise<OperationProgress> {

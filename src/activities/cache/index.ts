@@ -6,8 +6,8 @@ import type { SummaryStore } from './summary.ts';
 
 /**
  * Keeps each channel's summary. Counts are deltas, which receipts make exact. The last message is
- * the one that was sent last, whenever it came. It is read after the channel's row is locked. So the last transaction reads the newest message, and
- * none overwrites it with an older one.
+ * the one that was sent last, whenever it came. It is read after the channel's row is locked. So
+ * the last transaction reads the newest message, and none overwrites it with an older one.
  *
  * @param summaries where summaries are served from. It gets each changed one before the commit.
  */

@@ -33,7 +33,9 @@ const OUR_SET_UP = 'mail set-up refused';
 
 const QUOTA_USED_UP = 'our quota is used up';
 
-/** What services for sending say of our account, or of an address that we have not shown to be ours. */
+/**
+ * What services for sending say of our account, or of an address that we have not shown to be ours.
+ */
 const NOT_APPROVED = new RegExp(
   [
     String.raw`\b(?:email address|domain|identity) is (?:not verified|unverified)|identities failed`,

@@ -18,7 +18,9 @@ export interface LimitedSubscribers {
 /** Why an event waits, for operators. */
 const REASON = "it waits for its workspace's turn: the subscriber limits workspaces";
 
-/** How much longer than its time limit a call counts as under way of which nothing is heard, in ms. */
+/**
+ * How much longer than its time limit a call counts as under way of which nothing is heard, in ms.
+ */
 const GRACE = 5000;
 
 /** What a workspace may have of a call. */

@@ -56,8 +56,8 @@ export const markReplayed = (c: Context) => c.header('Idempotent-Replayed', 'tru
  * transaction: what does belongs into `onceOutside`.
  *
  * @param body the request's body as the schema read it
- * @param check refuses by what is there. A replay is answered whatever it says: the first request may
- * have changed what is there. It may use other connections
+ * @param check refuses by what is there. A replay is answered whatever it says: the first request
+ * may have changed what is there. It may use other connections
  * @throws Problem 409 while the first request is in flight or if its answer can't be unsealed, 422
  * where the key was used for another request
  */

@@ -39,7 +39,7 @@ export const workflowSchema = z
   .nullable()
   .openapi({
     description:
-      'The workflow that sees to it, with a link into the Temporal UI; null before its dispatch, ' +
+      'The workflow of its dispatch, with a link into the Temporal UI; null before its dispatch, ' +
       'and under another transport.',
   });
 

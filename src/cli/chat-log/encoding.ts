@@ -30,7 +30,9 @@ export function createDecoder(fallback = FALLBACK): (bytes: Uint8Array) => Decod
   };
 }
 
-/** What windows-1252 has where latin1 has controls: the decoder of Node 20 leaves these as they are. */
+/**
+ * What windows-1252 has where latin1 has controls: the decoder of Node 20 leaves these as they are.
+ */
 const BEYOND_LATIN1 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 function windows1252(bytes: Uint8Array): string {

@@ -24,8 +24,8 @@ interface Open {
 }
 
 /**
- * Puts lines that go on with a message together with it. Each line is in one of those that come out,
- * in their order.
+ * Puts lines that go on with a message together with it. Each line is in one of those that come
+ * out, in their order.
  */
 export async function* joined(
   rows: AsyncIterable<Line>,

@@ -139,8 +139,8 @@ function offsetMs(offset: string): number {
 }
 
 /**
- * A time to the microsecond says by itself which message it is, as Slack's `ts` does: then it is the
- * whole of its identity.
+ * A time to the microsecond says by itself which message it is, as Slack's `ts` does: then it is
+ * the whole of its identity.
  */
 const exact = (text: string): string | undefined =>
   /\.\d{3}\d{0,3}[1-9]/.test(text) ? `=${text}` : undefined;

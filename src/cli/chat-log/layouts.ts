@@ -7,7 +7,9 @@ import { mirc } from './mirc.ts';
 import { weechat } from './weechat.ts';
 import { znc } from './znc.ts';
 
-/** The IRC clients whose logs are understood. Of two that read a log alike, the first one has it. */
+/**
+ * The IRC clients whose logs are understood. Of two that read a log alike, the first one has it.
+ */
 export const DIALECTS: Dialect[] = [irc, ircDated, znc, irssi, weechat, mirc, eggdrop];
 
 /** The values of `--format`. `json` is what `--map` reads. */
@@ -34,7 +36,9 @@ export function logParser(dialect: Dialect, sample: string[], options: DayOption
   return ircParser(dialect, createCalendar({ first, staysInDay, isOneDay, zone }));
 }
 
-/** A log that does not begin with a mark was cut off: what is before a new day is the day before. */
+/**
+ * A log that does not begin with a mark was cut off: what is before a new day is the day before.
+ */
 function markedDay(dialect: Dialect, sample: string[]): string | undefined {
   let found: string | undefined;
   let unknown = false;

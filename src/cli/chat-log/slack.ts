@@ -125,7 +125,9 @@ const ESCAPED = /<([@#!]?)([^<>|]{1,4096})(?:\|([^<>]{0,4096}))?>|&(lt|gt|amp);/
 
 const SIGNS: Record<string, string> = { lt: '<', gt: '>', amp: '&' };
 
-/** What `<@U2|bob>`, `<#C1|general>`, `<!here>`, `<https://example.com|here>` and `&lt;` stand for. */
+/**
+ * What `<@U2|bob>`, `<#C1|general>`, `<!here>`, `<https://example.com|here>` and `&lt;` stand for.
+ */
 export function resolved(text: string, users: Users): string {
   return text.replace(ESCAPED, (_whole, kind, target: string, given: string | undefined, sign) => {
     if (sign) return SIGNS[sign] ?? '';

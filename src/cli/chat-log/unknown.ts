@@ -8,7 +8,9 @@ export interface Seen {
   text: string;
 }
 
-/** What is said where no line is in a layout that is understood: what was seen, and what would fit. */
+/**
+ * What is said where no line is in a layout that is understood: what was seen, and what would fit.
+ */
 export function unknownText(name: string, rows: Seen[]): string {
   const first = rows.filter(({ text }) => text.trim() !== '').slice(0, 3);
   return [

@@ -18,8 +18,8 @@ export interface LedgerAddress {
 }
 
 /**
- * Where the ledger is kept. The environment comes before up.json. From then on this process uses the
- * schema that is named there.
+ * Where the ledger is kept. The environment comes before up.json. From then on this process uses
+ * the schema that is named there.
  *
  * @throws CommandError
  */

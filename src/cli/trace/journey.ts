@@ -184,7 +184,7 @@ function whereIs({
   if (state === 'scheduled') return [`  scheduled for ${deliver_at}`];
   if (state === 'cancelled') return [`  cancelled at ${cancelled_at}, was for ${deliver_at}`];
   if (workflow) return [`  workflow ${workflow.url ?? workflow.id}`];
-  // Where another transport than Temporal sees to it, there is nothing to follow.
+  // Where another transport than Temporal carries it, there is nothing to follow.
   return dispatched_at ? [] : ['  not dispatched yet'];
 }
 

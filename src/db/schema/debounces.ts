@@ -26,7 +26,7 @@ export const debounces = ownSchema.table(
     /** The last that the effect was called with. It stands for those before it. */
     called_id: uuid(),
     called_seq: bigint({ mode: 'number' }),
-    /** When it is looked whether it is over, and may be deleted. */
+    /** When to look whether it is over, and may be deleted. */
     look_at: moment().notNull().default(sql`now() + interval '1 day'`),
   },
   (t) => [

@@ -39,14 +39,14 @@ export const workspaceTurns = ownSchema.table(
     /** Up to which moment its events have used up what it may do a second. */
     used_until: moment().notNull().default(sql`'epoch'`),
     /**
-     * Up to which moment those that were put off have been told when to come again; where none were,
-     * when a call asked last.
+     * Up to which moment those that were put off have been told when to come again; where none
+     * were, when a call asked last.
      */
     queued_until: moment().notNull().default(sql`'epoch'`),
     /** How long a call of it takes, in ms; the latest count most. Null: none has ended yet. */
     call_ms: doublePrecision(),
     /**
-     * When it is looked whether nobody asks any more, and it may be deleted. An index of the other
+     * When to look whether nobody asks any more, and it may be deleted. An index of the other
      * moments would be written to by every call.
      */
     look_at: moment().notNull().default(sql`now() + interval '1 day'`),

@@ -8,7 +8,7 @@ export const notifications = ownSchema.table(
     workspace_id: uuid().notNull(),
     channel_id: uuid().notNull(),
     message_id: uuid().notNull(),
-    /** The event that brought it, and that sees to its e-mail. */
+    /** The event that brought it. Its call sends the e-mail. */
     event_id: uuid().notNull(),
     recipient: text().notNull(),
     kind: text({ enum: ['mention'] }).notNull(),

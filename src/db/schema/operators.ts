@@ -84,7 +84,9 @@ export const workers = ownSchema.table('workers', {
   version: text().notNull(),
   host: text().notNull(),
   pid: integer().notNull(),
-  /** Each effect it hosts: its queue, how many calls it makes at once, and how many are under way. */
+  /**
+   * Each effect it hosts: its queue, how many calls it makes at once, and how many are under way.
+   */
   effects: jsonb()
     .$type<Record<string, { queue?: string; concurrency: number; running: number }>>()
     .notNull()

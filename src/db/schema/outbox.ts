@@ -134,7 +134,7 @@ export const subscribers = ownSchema.table('subscribers', {
   retired_open: text({ enum: ['finish', 'discard', 'hand_over'] }),
   /** Whose work that is instead, where it is handed over. */
   handed_to: text(),
-  /** The operation that sees to what was open. */
+  /** The operation that deals with what was open. */
   retire_operation: uuid(),
 });
 

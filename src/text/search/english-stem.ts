@@ -1,5 +1,5 @@
-// The stems of English words by the Porter2 algorithm (snowballstem.org), as Postgres' `english_stem`
-// has them: `deploys`, `deployed` and `deploying` are `deploy`.
+// The stems of English words by the Porter2 algorithm (snowballstem.org), as Postgres'
+// `english_stem` has them: `deploys`, `deployed` and `deploying` are `deploy`.
 
 const irregular: Record<string, string> = {
   skis: 'ski',

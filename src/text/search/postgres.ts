@@ -11,7 +11,9 @@ import { tokenSteps } from './tokens.ts';
 const LAST_PLACE = 16_383;
 const MOST_PLACES = 255;
 
-/** Postgres takes 1 MB; what is beyond this is not indexed. No text that people write gets there. */
+/**
+ * Postgres takes 1 MB; what is beyond this is not indexed. No text that people write gets there.
+ */
 const MOST_BYTES = 1_000_000;
 
 /** The label of a last place where more follow that Postgres can't keep. */

@@ -8,7 +8,8 @@ import { dictionaryWords, unitsOf } from './units.ts';
 /**
  * What is called with each word of a text, and with what is made of it.
  *
- * @param lexeme as it is compared: folded, with {@link HINT} in front where it is no word of the text
+ * @param lexeme as it is compared: folded, with {@link HINT} in front where it is no word of the
+ * text
  * @param position its place among the words, from 1; several may have one
  * @param start where it is in the text, in UTF-16 units; `end` is behind it
  * @param head where its first sign ends, if it is two of a script without spaces; else its end

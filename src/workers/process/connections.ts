@@ -56,8 +56,8 @@ interface Limits {
 /**
  * Bounds what connections cost. Above the cap the idlest connection is closed, in this order: no
  * request yet; between two requests; slow to send its body or to read its answer. So who has
- * something to ask is let in while strangers hold thousands. One that goes on asking without waiting
- * for its answers is ended.
+ * something to ask is let in while strangers hold thousands. One that goes on asking without
+ * waiting for its answers is ended.
  */
 export function boundConnections(
   server: Server,

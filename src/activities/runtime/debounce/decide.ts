@@ -63,8 +63,8 @@ const LONGEST_SOON = 30_000;
 
 /**
  * Until when the newest event's call is waited for once it is due, in ms since 1970. After `most`
- * that is a hundredth of it, or as long as the first call was late: workers were paused or are busy,
- * so the newest's call may be as late.
+ * that is a hundredth of it, or as long as the first call was late: workers were paused or are
+ * busy, so the newest's call may be as late.
  */
 function overdueAt({ began_at, seen_at }: Waiting, { most_ms }: DebouncePolicy): number {
   const patience = Math.max(SOON, most_ms / 100, seen_at - began_at);
