@@ -9,10 +9,10 @@ import { explain } from './explain.ts';
 import { asWaits, type Open } from './outcomes.ts';
 import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
 import {
+  completeTargets,
   openEvents,
   recordAttempts,
   recordFailure,
-  settleTargets,
   writeReceipts,
 } from './receipts.ts';
 
@@ -115,13 +115,13 @@ async function performAll(
   const open = asWaits(shared(events, (await effect.perform(events, told)) ?? []), told);
   crashPoint('in-effect');
   await recordAttempts(db, effect.name, open, { lazily: true });
-  const unsettled = new Set(open.map((outcome) => outcome.event_id));
-  const done = events.filter((event) => !unsettled.has(event.id)).map((event) => event.id);
+  const notDone = new Set(open.map((outcome) => outcome.event_id));
+  const done = events.filter((event) => !notDone.has(event.id)).map((event) => event.id);
   const asked = targets ?? (target === undefined ? undefined : [target]);
   if (!asked) await writeReceipts(db, effect.name, done);
   else
     for (const { id } of events)
-      await settleTargets(db, effect.name, id, settledOf(asked, id, open));
+      await completeTargets(db, effect.name, id, doneTargetsOf(asked, id, open));
   return { done: done.length, open };
 }
 
@@ -153,7 +153,7 @@ function shared(events: DomainEvent[], open: Open[]): Open[] {
 }
 
 /** Those of an event's targets of which nothing is left open. */
-function settledOf(targets: string[], eventId: string, open: OpenOutcome[]): string[] {
+function doneTargetsOf(targets: string[], eventId: string, open: OpenOutcome[]): string[] {
   const own = open.filter((outcome) => outcome.event_id === eventId);
   if (own.some(({ target }) => target === undefined)) return [];
   return targets.filter((target) => !own.some((outcome) => outcome.target === target));

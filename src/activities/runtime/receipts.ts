@@ -136,9 +136,9 @@ export async function writeReceipts(
 }
 
 /**
- * Outside parties of an event are settled: the dead letter of each, if there was one, is answered.
+ * Targets of an event are done: the dead letter of each, if there was one, is answered.
  */
-export async function settleTargets(
+export async function completeTargets(
   db: Queryable,
   subscriber: string,
   eventId: string,

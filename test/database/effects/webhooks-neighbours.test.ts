@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { machineTime } from '../../../src/activities/runtime/effect.ts';
-import { recordAttempts, settleTargets } from '../../../src/activities/runtime/receipts.ts';
+import { completeTargets, recordAttempts } from '../../../src/activities/runtime/receipts.ts';
 import { type WebhookDependencies, webhooks } from '../../../src/activities/webhooks/index.ts';
 import { SLOW_MS } from '../../../src/activities/webhooks/limits/response-times.ts';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
@@ -313,7 +313,7 @@ describe('rows that somebody keeps locked', () => {
     await withFewConnections(async ({ db }) => {
       await locking(rows, async () => {
         await recordAttempts(db, 'webhooks', [...open, { ...open[0]!, target: 'another' }]);
-        await settleTargets(db, 'webhooks', event_id, [target]);
+        await completeTargets(db, 'webhooks', event_id, [target]);
       });
       await recordAttempts(db, 'webhooks', open);
     });

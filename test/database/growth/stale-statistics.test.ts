@@ -13,8 +13,9 @@ import { recordDeadLetters } from '../../../src/activities/runtime/dead-letters.
 import { readLatest } from '../../../src/activities/runtime/debounce/store.ts';
 import { defineEffect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
+import { markReported } from '../../../src/activities/runtime/ordering/commit-turn.ts';
 import { readPlaces } from '../../../src/activities/runtime/ordering/fast-path.ts';
-import { markReported, readLog } from '../../../src/activities/runtime/ordering/sequence-log.ts';
+import { readLog } from '../../../src/activities/runtime/ordering/read-log.ts';
 import { readWanted, these } from '../../../src/activities/runtime/ordering/slow-path.ts';
 import { retry as again } from '../../../src/activities/runtime/outcomes.ts';
 import {

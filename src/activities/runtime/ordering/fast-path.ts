@@ -3,8 +3,8 @@ import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Effect } from '../effect.ts';
 import { holdFree } from '../locks/lock.ts';
 import { chosen } from '../receipts.ts';
+import { lockKeyOf, type Queryable, type Stretch, withPredecessors } from './read-log.ts';
 import { lockRequest, type OrderedCall, runTurn, type Turn } from './run-turn.ts';
-import { lockKeyOf, type Queryable, type Stretch, withPredecessors } from './sequence-log.ts';
 
 /** What a group came to that was tried as a whole. */
 export interface FastPath {

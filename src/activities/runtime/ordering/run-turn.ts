@@ -5,31 +5,18 @@ import type { EffectCall, OpenOutcome } from '../../../transport/dispatch.ts';
 import type { Call, DatabaseEffect, Effect, OutsideEffect } from '../effect.ts';
 import type { HeldLocks, LockRequest, Locks } from '../locks/lock.ts';
 import { asWaits } from '../outcomes.ts';
-import { PAGE_BYTES } from '../pages.ts';
-import { recordAttempts, settleTargets } from '../receipts.ts';
+import { completeTargets, recordAttempts } from '../receipts.ts';
+import { commitTurn, markReported, recordWaits, reportsOf, type Waits } from './commit-turn.ts';
 import {
   isOutOfTurn,
   isolate,
-  lineOf,
   type OrderedEvent,
   OutOfTurnError,
-  type PoisonPolicy,
   type Ran,
-  stops,
   TimeLimitError,
 } from './isolate.ts';
-import {
-  type BlockingEvent,
-  commitTurn,
-  type Entry,
-  markReported,
-  type Reading,
-  readLog,
-  readPayloads,
-  recordWaits,
-  reportsOf,
-  type Waits,
-} from './sequence-log.ts';
+import { type AdvancedCursors, advanceCursors, eligibleEvents } from './plan-turn.ts';
+import { type Entry, type Reading, readLog, readPayloads } from './read-log.ts';
 
 /** A call of an ordered effect, with what it works with. */
 export interface OrderedCall {
@@ -59,7 +46,7 @@ export interface Ask extends Reading {
 /** What a turn came to. */
 export interface Turn extends AdvancedCursors {
   /** Events that have their receipt: by this turn, or before it. */
-  settled: Set<string>;
+  done: Set<string>;
   /** Of these, the call's own; and whether it was done by this turn. */
   own: { entry: Entry; isNew: boolean }[];
   open: OpenOutcome[];
@@ -103,7 +90,7 @@ async function transactTurn(
     const ran = await isolate(turn, effect.onPoison, (events) =>
       attempt(tx, effect, { ...ordered, told }, events),
     );
-    return await keepBooks(tx, effect, ask, { log, ran, turn, told });
+    return await commitAndReport(tx, effect, ask, { log, ran, turn, told });
   });
 }
 
@@ -143,7 +130,7 @@ async function performTurn(
   const { target } = ordered.call;
   const { log, turn } = await held.transaction(async (tx) => {
     const read = await readLog(tx, effect, ask);
-    // One party of an event is tried again: nobody else's turn.
+    // One target is retried: other events have no turn.
     const log = target === undefined ? read : read.filter((entry) => entry.mine);
     const eligible = eligibleEvents(log, effect.onPoison, { most: ask.most, oneEach: true });
     return { log, turn: await readPayloads(tx, eligible) };
@@ -155,8 +142,8 @@ async function performTurn(
   );
   return await held.transaction(async (tx) =>
     target === undefined
-      ? await keepBooks(tx, effect, ask, { log, ran, turn, told })
-      : await settleTarget(tx, effect, target, { log, ran, turn, told }),
+      ? await commitAndReport(tx, effect, ask, { log, ran, turn, told })
+      : await commitTargetTurn(tx, effect, target, { log, ran, turn, told }),
   );
 }
 
@@ -202,7 +189,7 @@ interface TurnRecord {
   ran: Ran;
 }
 
-async function keepBooks(
+async function commitAndReport(
   tx: Transaction,
   effect: Effect,
   ask: Ask,
@@ -220,109 +207,31 @@ async function keepBooks(
   await markReported(tx, name, reports);
   for (const waits of ask.waits(advanced, all)) await recordWaits(tx, name, waits);
   crashPoint('in-effect');
-  const settled = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
+  const done = log.filter((entry) => entry.place === 'done' || ran.done.has(entry.id));
   return {
     ...advanced,
     open: all.open,
     mine: new Set(log.filter((entry) => entry.mine).map((entry) => entry.id)),
-    settled: new Set(settled.map((entry) => entry.id)),
-    own: settled
+    done: new Set(done.map((entry) => entry.id)),
+    own: done
       .filter((entry) => entry.mine)
       .map((entry) => ({ entry, isNew: entry.place !== 'done' })),
     moved: new Set(turn.map((entry) => entry.sequence_id)),
   };
 }
 
-/** One party of an event was tried again: neither a receipt nor a cursor comes of it. */
-async function settleTarget(
+/** One target was retried: neither a receipt nor a cursor comes of it. */
+async function commitTargetTurn(
   tx: Transaction,
   { name }: Effect,
   target: string,
   { log, ran, turn, told }: TurnRecord,
 ): Promise<Turn> {
   const reports = reportsOf(log);
-  for (const id of ran.done) await settleTargets(tx, name, id, [target]);
+  for (const id of ran.done) await completeTargets(tx, name, id, [target]);
   await recordAttempts(tx, name, ran.open, { attempt: told.attempt });
   await markReported(tx, name, reports);
-  const nothing = { own: [], moved: new Set<string>(), cursors: new Map(), heads: new Map() };
+  const nothing = { own: [], moved: new Set<string>(), cursors: new Map(), blocking: new Map() };
   const mine = new Set(turn.map((entry) => entry.id));
-  return { ...nothing, mine, settled: ran.done, open: [...ran.open, ...reports] };
-}
-
-/**
- * The events whose turn it is, in order: of each sequence those before the first that must be
- * waited for, about a page of bytes in all.
- *
- * @param limits.most events in all
- * @param limits.oneEach only the first of each sequence: what calls the outside can't take back the
- * second when the first fails
- */
-export function eligibleEvents(
-  log: Entry[],
-  onPoison: PoisonPolicy,
-  limits: { most: number; oneEach: boolean },
-): Entry[] {
-  const stopped = new Set<string>();
-  const turn: Entry[] = [];
-  let bytes = 0;
-  for (const entry of log) {
-    const line = entry.apart ? entry.id : lineOf(entry);
-    if (stopped.has(line) || isPassed(entry, onPoison)) continue;
-    const isNext =
-      entry.place === 'due' &&
-      turn.length < limits.most &&
-      (turn.length === 0 || bytes + entry.bytes <= PAGE_BYTES);
-    if (isNext) {
-      turn.push(entry);
-      bytes += entry.bytes;
-    }
-    if (!isNext || limits.oneEach || turn.length === limits.most) stopped.add(line);
-  }
-  return turn;
-}
-
-/** How far each sequence has come after a turn, and where it stands still. */
-export interface AdvancedCursors {
-  cursors: Map<string, number>;
-  heads: Map<string, BlockingEvent>;
-}
-
-export function advanceCursors(log: Entry[], ran: Ran, onPoison: PoisonPolicy): AdvancedCursors {
-  const advanced: AdvancedCursors = { cursors: new Map(), heads: new Map() };
-  const stopped = new Set<string>();
-  for (const entry of log) {
-    if (entry.apart || entry.sequence_id === null || stopped.has(entry.sequence_id)) continue;
-    const open = ran.open.find((outcome) => outcome.event_id === entry.id);
-    if (ran.done.has(entry.id) || isPassed(entry, onPoison) || (open && !stops(open, onPoison))) {
-      if (entry.seq !== null) advanced.cursors.set(entry.sequence_id, entry.seq);
-      continue;
-    }
-    stopped.add(entry.sequence_id);
-    if (open || entry.place === 'dead' || entry.place === 'hindered')
-      advanced.heads.set(entry.sequence_id, headOf(entry, open));
-  }
-  return advanced;
-}
-
-const isPassed = (entry: Entry, onPoison: PoisonPolicy) =>
-  entry.place === 'done' || entry.place === 'foreign' || (isDead(entry) && onPoison === 'park');
-
-const isDead = ({ place, unreported }: Entry) =>
-  place === 'dead' || (unreported?.every(({ outcome }) => outcome.state === 'dead') ?? false);
-
-function headOf(
-  { id, type, seq, place, why }: Entry,
-  open: OpenOutcome | undefined,
-): BlockingEvent {
-  if (open?.state === 'later') return { id, type, seq, why: `is called again at ${open.until}` };
-  const reason = open?.reason ?? why ?? 'no reason is known';
-  const isDead = open ? open.state === 'dead' : place === 'dead';
-  return {
-    id,
-    type,
-    seq,
-    why: isDead
-      ? `is a dead letter, to be retried or discarded: ${reason}`
-      : `is tried again: ${reason}`,
-  };
+  return { ...nothing, mine, done: ran.done, open: [...ran.open, ...reports] };
 }

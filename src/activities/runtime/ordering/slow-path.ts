@@ -3,28 +3,20 @@ import type { EffectAnswer, EffectCall, OpenOutcome } from '../../../transport/d
 import type { Effect } from '../effect.ts';
 import { holdFree } from '../locks/lock.ts';
 import { chosen } from '../receipts.ts';
+import { recordBegun, type Waits } from './commit-turn.ts';
 import type { FastPath } from './fast-path.ts';
 import type { Ran } from './isolate.ts';
-import {
-  type AdvancedCursors,
-  type Ask,
-  eligibleEvents,
-  lockRequest,
-  type OrderedCall,
-  runTurn,
-  type Turn,
-} from './run-turn.ts';
+import { type AdvancedCursors, eligibleEvents } from './plan-turn.ts';
 import {
   type Entry,
   lockKeyOf,
   type Queryable,
   readLog,
   receiptOf,
-  recordBegun,
   type Stretch,
-  type Waits,
   withPredecessors,
-} from './sequence-log.ts';
+} from './read-log.ts';
+import { type Ask, lockRequest, type OrderedCall, runTurn, type Turn } from './run-turn.ts';
 
 /**
  * How long an event waits for the one before it, in ms: each time a fifth longer, so that a
@@ -224,20 +216,26 @@ class SlowPath {
   }
 
   /** Those that stand behind an event that is not done. */
-  #waits(wanted: Wanted[], { heads }: AdvancedCursors, { open }: Pick<Ran, 'open'>): Waits[] {
+  #waits(
+    wanted: Wanted[],
+    { blocking: all }: AdvancedCursors,
+    { open }: Pick<Ran, 'open'>,
+  ): Waits[] {
     const isOpen = new Set(open.map((outcome) => outcome.event_id));
-    return [...heads].flatMap(([sequence, head]) => {
+    return [...all].flatMap(([sequence, blocking]) => {
       const there = wanted.filter((event) => event.sequence_id === sequence);
-      const behind = there.filter(({ id, seq }) => !isOpen.has(id) && (seq ?? 0) > (head.seq ?? 0));
+      const behind = there.filter(
+        ({ id, seq }) => !isOpen.has(id) && (seq ?? 0) > (blocking.seq ?? 0),
+      );
       const ids = behind.map((event) => event.id);
-      return ids.length > 0 ? [{ ids, head, inMs: this.#waitMs }] : [];
+      return ids.length > 0 ? [{ ids, blocking, inMs: this.#waitMs }] : [];
     });
   }
 
-  /** Takes note of what a turn has settled. */
+  /** Takes note of what a turn came to. */
   #follow(held: string[], turn: Turn): void {
     const wanted = new Map(this.#leftOf(held).map((event) => [event.id, event]));
-    for (const event of wanted.values()) if (turn.settled.has(event.id)) this.#settle(event);
+    for (const event of wanted.values()) if (turn.done.has(event.id)) this.#noteDone(event);
     for (const outcome of turn.open) {
       if (!wanted.has(outcome.event_id)) continue;
       this.#left.delete(outcome.event_id);
@@ -246,13 +244,13 @@ class SlowPath {
     const waiting = this.#waits([...this.#left.values()], turn, turn);
     for (const id of waiting.flatMap(({ ids }) => ids)) this.#callAgain(id, this.#waitMs);
     for (const [sequence, key] of this.#freed) {
-      const isDry = !turn.moved.has(sequence) || turn.heads.has(sequence);
+      const isDry = !turn.moved.has(sequence) || turn.blocking.has(sequence);
       if (isDry && held.includes(key)) this.#freed.delete(sequence);
     }
   }
 
   /** Once an event is done that was tried before, what waits behind it in its sequence follows. */
-  #settle({ id, tried, sequence_id, key }: Wanted): void {
+  #noteDone({ id, tried, sequence_id, key }: Wanted): void {
     this.#left.delete(id);
     if (tried && sequence_id !== null) this.#freed.set(sequence_id, key);
   }

@@ -6,7 +6,7 @@ import type { DomainEvent } from '../../../events/index.ts';
 import type { Seal } from '../../../seal.ts';
 import { NO_CIRCUIT } from '../../runtime/http/circuit.ts';
 import { createSender, type Send, type SenderOptions } from '../../runtime/http/send.ts';
-import { eventColumns, settleTargets, writeReceipts } from '../../runtime/receipts.ts';
+import { completeTargets, eventColumns, writeReceipts } from '../../runtime/receipts.ts';
 import { deliver } from './deliver.ts';
 import { openTest } from './deliveries.ts';
 import { errorText } from './record-attempt.ts';
@@ -112,7 +112,7 @@ async function findEvent(db: Db, id: string): Promise<DomainEvent | undefined> {
 
 /** Writes the event's receipt if no other delivery of it is open. */
 async function completeDelivery(db: Db, eventId: string, endpointId: string): Promise<void> {
-  await settleTargets(db, 'webhooks', eventId, [endpointId]);
+  await completeTargets(db, 'webhooks', eventId, [endpointId]);
   const [open] = await db.execute(sql`
     select 1 from knockon.deliveries d
     where d.event_id = ${eventId} and d.state not in ('delivered', 'missed')
