@@ -66,41 +66,31 @@ export function wideEncoding(head: Uint8Array, told?: string): string | undefine
   if (head[0] === 0xfe && head[1] === 0xff) return 'utf-16be';
   const given = told === undefined ? undefined : new TextDecoder(told).encoding;
   if (given?.startsWith('utf-16') || given === 'iso-2022-jp') return given;
-  const [even, odd] = [0, 1].map((first) => everyOther(head, first)) as [Half, Half];
-  if (areHighBytes(odd, even, head)) return 'utf-16le';
-  return areHighBytes(even, odd, head) ? 'utf-16be' : undefined;
+  const [little, big] = [signsIn(head, 1), signsIn(head, 0)];
+  if (little > 4 * big) return 'utf-16le';
+  return big > 4 * little ? 'utf-16be' : undefined;
 }
 
-/** Every other byte of a text, counted. */
-interface Half {
-  bytes: number;
-  zeros: number;
-  /** Below a space: the high bytes of nearly all alphabets, from Latin (0) to Georgian (16). */
-  small: number;
-}
+/** Signs that every log has: between words, and around times, authors and fields. */
+const SIGNS = Buffer.from('\t\n\r "<>:[{,123456789');
 
-function everyOther(bytes: Uint8Array, first: number): Half {
-  const half: Half = { bytes: 0, zeros: 0, small: 0 };
-  for (let i = first; i < bytes.length; i += 2) {
-    half.bytes += 1;
-    half.zeros += Number(bytes[i] === 0);
-    half.small += Number(bytes[i]! < 0x20);
-  }
-  return half;
-}
+/** Those that are hardly ever the high byte of a character: few of anybody's are there. */
+const LOW_ONLY = Buffer.from('",:<>23456789');
 
 /**
- * Whether a half of the bytes are the high ones of UTF-16. Signs and spaces have a zero there. What
- * is well-formed UTF-8 too has a stray NUL, unless most of the half are those of an alphabet.
+ * How many signs stand in a text, read as UTF-16. None where it can't be that, as its high bytes
+ * are signs themselves: then a NUL beside a sign is a stray one.
+ *
+ * @param first where the high bytes begin: 0 or 1
  */
-function areHighBytes(high: Half, low: Half, all: Uint8Array): boolean {
-  if (high.zeros < Math.max(1, all.length / 20) || low.zeros * 20 >= high.zeros) return false;
-  return high.small * 2 > high.bytes || !isUtf8Head(all);
-}
-
-/** Whether bytes are UTF-8, of which the last character may be cut. */
-function isUtf8Head(head: Uint8Array): boolean {
-  return [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, head.length - cut)));
+function signsIn(bytes: Uint8Array, first: 0 | 1): number {
+  let [signs, strays] = [0, 0];
+  for (let i = 0; i + 1 < bytes.length; i += 2) {
+    const [high, low] = [bytes[i + first]!, bytes[i + 1 - first]!];
+    if (high === 0 && SIGNS.includes(low)) signs += 1;
+    else if (LOW_ONLY.includes(high)) strays += 1;
+  }
+  return signs > 4 * strays ? signs : 0;
 }
 
 async function* withoutMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

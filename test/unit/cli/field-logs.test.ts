@@ -430,6 +430,12 @@ test.each([
   ['Japanese', 'おはようございます、皆さん'],
   ['Chinese', '大家早上好'],
   ['Korean', '여러분 좋은 아침'],
+  ['Chinese with a low byte of zero', '一一一、一个\u3000一起上'],
+  ['Korean with a low byte of zero', '가가가 어디로 가나요 ㅋㅋㅋㅋ'],
+  ['Chinese of some length', '今天的天气真不错，我们一起去公园散步吧。'.repeat(150)],
+  ['Japanese of some length', '今日は天気がいいから、散歩しましょう。「一緒に」　紀元'.repeat(150)],
+  ['Korean of some length', '오늘은날씨가좋으니까같이공원에가요'.repeat(150)],
+  ['a language of emoji', '😀'.repeat(500)],
 ])('UTF-16 without a mark is found out in %s', async (_language, text) => {
   const log = Buffer.from(`[10:00] <ada> ${text}\r\n[10:01] <bob> ${text}\r\n`, 'utf16le');
   const right = [`2011-01-15 10:00 ada: ${text}`, `2011-01-15 10:01 bob: ${text}`];
