@@ -30,6 +30,7 @@ const allowed = {
     'db/advisory-locks',
     'db/own-schema',
     'db/sockets',
+    'db/value-settings',
     'group-by',
     'without-nulls',
   ],

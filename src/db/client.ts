@@ -11,6 +11,7 @@ import * as schema from './schema/index.ts';
 import { askServer, type Server, UnsupportedPostgresError } from './server.ts';
 import { KEEPALIVE } from './sockets.ts';
 import { throwWithoutParameters } from './statement-error.ts';
+import { SESSION_SETTINGS, TRANSACTION_SETTINGS } from './value-settings.ts';
 
 throwWithoutParameters();
 
@@ -106,7 +107,7 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
   };
 }
 
-/** A client whose connections have time limits, and each statement waits for one in its turn. */
+/** A client whose connections have our settings and time limits. Statements wait for one in turn. */
 function openPool(url: string, max: number, options: DatabaseOptions): postgres.Sql {
   const waits = { waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING };
   const { client, sockets } = openConnections(url, max, options);
@@ -118,9 +119,10 @@ function openPool(url: string, max: number, options: DatabaseOptions): postgres.
     meet: async () => {
       const { pooled, prepares } = await serverAt(url, options);
       // A pooler refuses settings that it does not know when a connection begins.
-      if (!pooled) Object.assign(client.options.connection, limits, KEEPALIVE);
+      const session = { ...SESSION_SETTINGS, ...limits, ...KEEPALIVE };
+      if (!pooled) Object.assign(client.options.connection, session);
       client.options.prepare = prepares;
-      return pooled ? limits : undefined;
+      return pooled ? { ...TRANSACTION_SETTINGS, ...limits } : undefined;
     },
   });
 }

@@ -13,18 +13,18 @@ interface Query {
   cancelled: unknown;
 }
 
-/** Time limits of Postgres by their settings, in ms. */
-export type TimeLimits = Record<string, number>;
+/** Values of Postgres' settings by their names. */
+export type Settings = Record<string, string | number>;
 
 export interface Bounds {
   places: Places;
   /** Of the places, those that transactions may have. */
   transactions: Places;
   /**
-   * Called until it has passed, before anything is sent. Resolves with the limits that each
-   * transaction must set for itself, if any.
+   * Called until it has passed, before anything is sent. Resolves with what each transaction must
+   * set for itself, if anything.
    */
-  meet(): Promise<TimeLimits | undefined>;
+  meet(): Promise<Settings | undefined>;
   /**
    * Told that Postgres refuses to write on a connection (25006): it is a standby, or was one when
    * the connection was made.
@@ -39,7 +39,7 @@ const isQuery = (made: unknown): made is Query =>
 interface Use extends Bounds {
   begin: Begin;
   isMet: boolean;
-  /** What each transaction begins with, where a session can't be trusted to keep its limits. */
+  /** What each transaction begins with, where a session can't be trusted to keep its settings. */
   prelude: string | undefined;
 }
 
@@ -102,11 +102,11 @@ async function placeOfTransaction(use: Use): Promise<() => void> {
 }
 
 async function meet(use: Use): Promise<void> {
-  const limits = await use.meet();
+  const settings = await use.meet();
   use.prelude =
-    limits &&
-    Object.entries(limits)
-      .map(([name, ms]) => `set local ${name} = ${ms}`)
+    settings &&
+    Object.entries(settings)
+      .map(([name, value]) => `set local ${name} = '${value}'`)
       .join('; ');
   use.isMet = true;
 }
@@ -151,7 +151,7 @@ function send(query: Query, handler: Query['handler'], release: () => void, use:
 }
 
 /**
- * A statement in a transaction of its own, which sets the limits. It is answered once that is
+ * A statement in a transaction of its own, with its settings. It is answered once that is
  * committed.
  */
 async function alone(query: Query, use: Use): Promise<void> {

@@ -10,6 +10,7 @@ import { compareMigrations, type Migration, missingObjects, ownMigrations } from
 import { openClient } from './open.ts';
 import { foundations, JOURNAL, migrationInOwnSchema, OWN_SCHEMA } from './own-schema.ts';
 import { askServer } from './server.ts';
+import { setConfigs, VALUE_SETTINGS } from './value-settings.ts';
 
 /** The advisory lock that one migration at a time holds. */
 const MIGRATION_LOCK = 'migrate';
@@ -69,7 +70,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     client.options.prepare = prepares;
     await refuseOtherEncodings(pg);
     const migrating = { version, migrations, turnMs, lockMs, roles };
-    const once = () => pg.begin((tx) => applyPending(tx, migrating));
+    const once = () =>
+      pg.begin('isolation level read committed', (tx) => applyPending(tx, migrating));
     return await retryWhileLocked(pg, once, tries);
   } finally {
     await pg.end({ timeout: 5 });
@@ -137,11 +139,14 @@ async function apply(tx: TransactionSql, { tag, hash, statements }: Migration): 
 
 /** Waits until no other migrator runs. The lock ends with the transaction. */
 async function waitForTurn(tx: TransactionSql, turnMs: number): Promise<void> {
-  await tx`
-    select set_config('search_path', '', true),
-      set_config('lock_timeout', ${String(turnMs)}, true),
-      set_config('statement_timeout', '0', true),
-      set_config('idle_in_transaction_session_timeout', '0', true)`;
+  const settings = {
+    ...VALUE_SETTINGS,
+    search_path: '',
+    lock_timeout: turnMs,
+    statement_timeout: 0,
+    idle_in_transaction_session_timeout: 0,
+  };
+  await tx.unsafe(`select ${setConfigs(settings, true)}`);
   await tx`savepoint turn`;
   try {
     await waitForLock(tx, MIGRATION_LOCK);

@@ -59,21 +59,22 @@ export function verifyCommand(program: Command): void {
     );
 }
 
+/** Longest that a statement takes, in ms: all of a long history may be read. */
+const LONGEST = 3_600_000;
+
 async function readBalance(
   { databaseUrl, temporal, deployment, operations }: LedgerAddress,
   full?: boolean,
 ): Promise<Balance> {
-  const [{ openClient }, { verifyLedger }, { withOpenJobs }] = await Promise.all([
-    import('../../db/open.ts'),
+  const [{ connectDatabase }, { verifyLedger }, { withOpenJobs }] = await Promise.all([
+    import('../../db/client.ts'),
     import('../../ops/status/verify.ts'),
     import('../../transport/pg-boss/recovery.ts'),
   ]);
   const asked = temporal && (await ask(temporal, deployment));
-  const { client: pg } = openClient(databaseUrl, {
-    max: 1,
-    connect_timeout: 5,
-    prepare: false,
-    onnotice: () => {},
+  const { pg, close } = connectDatabase(databaseUrl, {
+    name: 'knockon verify',
+    statementMs: LONGEST,
   });
   try {
     return await verifyLedger(pg, {
@@ -90,7 +91,7 @@ async function readBalance(
         'running?',
     );
   } finally {
-    await Promise.all([pg.end({ timeout: 2 }), asked?.close()]);
+    await Promise.all([close(), asked?.close()]);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { HostSocket, Hosts } from '../../db/hosts.ts';
 import { OWN_SCHEMA } from '../../db/own-schema.ts';
 import { KEEPALIVE, Sockets } from '../../db/sockets.ts';
+import { SESSION_SETTINGS, setConfigs, TRACKED_SETTINGS } from '../../db/value-settings.ts';
 import { queueOptions } from './jobs.ts';
 
 export interface BossOptions {
@@ -32,15 +33,13 @@ const LIMITS = {
 };
 
 /** What is said to Postgres at the beginning of a session. */
-const SETTINGS = Object.entries({ statement_timeout: 20_000, ...KEEPALIVE })
-  .map(([name, value]) => `set_config('${name}', '${value}', false)`)
-  .join(', ');
+const SETTINGS = { ...SESSION_SETTINGS, statement_timeout: 20_000, ...KEEPALIVE };
 
 /**
- * Has Postgres end a statement after 20 s, and the session of a client that is gone. Not said at
- * the beginning of the connection, as a pooler refuses that; nor by way of one, where it would hold
- * for the sessions of others: it shows by the process that it names, which is not the one that
- * answers.
+ * Has Postgres write values as we read them, end a statement after 20 s, and the session of a
+ * client that is gone. Not said at the beginning of the connection, as a pooler refuses that; nor
+ * by way of one, but for what it keeps apart, as it would hold for the sessions of others: it shows
+ * by the process that it names, which is not the one that answers.
  */
 function limitSession(
   client: {
@@ -53,7 +52,8 @@ function limitSession(
   // The statement under way hears of it. The pool listens while a client is idle; an error to which
   // nobody listens would end the process.
   client.on('error', () => {});
-  const settings = `select ${SETTINGS} where pg_backend_pid() = $1`;
+  const settings = `select ${setConfigs(TRACKED_SETTINGS, false)},
+    case when pg_backend_pid() = $1 then concat(${setConfigs(SETTINGS, false)}) end`;
   client.query(settings, [client.processID], (error) => done(error));
 }
 
