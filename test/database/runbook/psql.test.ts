@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -38,5 +40,20 @@ it('stands in for psql where that is not installed', async () => {
     'select 1 as n',
   ]);
   expect(typed.stdout).toContain('(1 rows)');
+  await close();
+});
+
+it('what the runbook looks up is found by whatever role asks', async () => {
+  const page = await readFile('docs/operations/runbook.md', 'utf8');
+  const commands = page.replaceAll(/\\\n\s*/g, '').matchAll(/psql "\$DATABASE_URL" -c "([^"]+)"/g);
+  const lookups = Array.from(commands, ([, statement]) => statement!).filter((statement) =>
+    statement.startsWith('select '),
+  );
+  expect(lookups.length).toBeGreaterThan(4);
+  const { url, close } = await freshDatabase();
+  const role = `operator_${randomBytes(6).toString('hex')}`;
+  await run(url, [`create role ${role} superuser`]);
+  for (const statement of lookups)
+    expect(await run(url, [`set role ${role}`, statement])).toContain(' rows)');
   await close();
 });
