@@ -14,7 +14,7 @@ export interface Caller {
 const REMEMBERED_MS = 3_000;
 
 /**
- * How often it is asked, in one statement, whether the keys that are in use are still right, in ms.
+ * How often to ask, in one statement, whether the keys in use are still right, in ms.
  */
 const ASSURED_MS = 1_000;
 

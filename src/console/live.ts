@@ -15,7 +15,7 @@ const KEPT_MS = 5 * 60_000;
 /** How long a page that nobody sees goes on listening, in ms. */
 const UNSEEN_MS = 60_000;
 /**
- * How long it is waited before the stream is asked for again, in ms: longer each time, up to this.
+ * How long to wait before asking for the stream again, in ms: longer each time, up to this.
  */
 const LONGEST_WAIT = 10_000;
 

@@ -7,7 +7,7 @@ import { Sockets, type Tls } from './sockets.ts';
  * A client of postgres.js that has its connections from us: to whichever host is in use, over TLS
  * where the URL says so.
  *
- * @param silentMs longest time until an answer goes on; by default it is waited for without end
+ * @param silentMs longest time until an answer goes on; default: without limit
  */
 export function openClient(
   url: string,

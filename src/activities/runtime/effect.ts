@@ -59,14 +59,14 @@ interface Options<S extends OwnSettings, T extends AnyType> {
   /**
    * What one workspace may take of all workers together: calls at once that have events of it, and
    * events a second (default: no limit). The rest waits and uses up no tries, so that a workspace
-   * that floods leaves room for the others. `knockon limit` goes before it.
+   * that floods leaves room for the others. `knockon limit` overrides it.
    */
   perWorkspace?: WorkspaceLimit | undefined;
   /** Calls at once in a worker process (default KNOCKON_CONCURRENCY): more if they mostly wait. */
   concurrency?: number | undefined;
   /** Whether a call may have several targets of one event, `targets` (default: one). */
   manyTargets?: boolean | undefined;
-  /** Further calls at once, for those that have called `onlyWaits` (default 0). */
+  /** Extra calls at once for those that have called `onlyWaits` (default 0). */
   waiting?: number | undefined;
   /**
    * `key`: the events of each key one after another, in the order of their `seq`, whatever
@@ -140,7 +140,7 @@ export const machineTime: Call = { now: () => new Date() };
 /** What a call to the outside is given beside its events. */
 export interface OutsideCall extends Call {
   db: Database['db'];
-  /** Set when one outside party of the one event is tried again. */
+  /** Set when one target of the one event is retried. */
   target: string | undefined;
   /** Set instead of `target` when several are tried again: only if the effect has `manyTargets`. */
   targets?: string[];

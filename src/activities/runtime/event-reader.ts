@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import type { DomainEvent } from '../../events/index.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { type Beyond, fits, type Paged, payloadBytes, split } from './pages.ts';
 import { type Claim, chosen, eventColumns } from './receipts.ts';
-import { Room } from './room.ts';
 
 type Which = Pick<Claim, 'dispatch_id' | 'events'>;
 
@@ -46,7 +46,7 @@ export class EventReader {
   readonly #sharers: number;
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
-  readonly #rooms = new Map<string, Room>();
+  readonly #budgets = new Map<string, MemoryBudget>();
   #roomBytes: number;
 
   /**
@@ -76,10 +76,10 @@ export class EventReader {
   }
 
   /** Where an effect's calls have room for what they have read. */
-  roomOf(effect: string): Room {
-    const room = this.#rooms.get(effect) ?? new Room(this.#roomBytes);
-    this.#rooms.set(effect, room);
-    return room;
+  budgetOf(effect: string): MemoryBudget {
+    const budget = this.#budgets.get(effect) ?? new MemoryBudget(this.#roomBytes);
+    this.#budgets.set(effect, budget);
+    return budget;
   }
 
   #begin(key: string, which: Which): Kept {

@@ -39,7 +39,7 @@ export async function readAtOnce(
   { reader }: Paging,
 ): Promise<Read | { pages: PagePlan[] }> {
   const { events, bytes, beyond } = await reader.read(call);
-  const release = beyond.length === 0 ? reader.roomOf(effect.name).tryTake(bytes) : undefined;
+  const release = beyond.length === 0 ? reader.budgetOf(effect.name).tryTake(bytes) : undefined;
   if (release) return { events, release };
   return { pages: [{ ids: events.map((event) => event.id), bytes }, ...planPages(beyond)] };
 }
@@ -63,7 +63,7 @@ export async function pageByPage(
     const isOver = paging.signal.aborted || (page !== pages[0] && performance.now() > until);
     const release = isOver
       ? undefined
-      : await paging.reader.roomOf(effect.name).take(page.bytes, WAIT.room);
+      : await paging.reader.budgetOf(effect.name).take(page.bytes, WAIT.room);
     if (!release) {
       answer.open.push(...left(call, [page, ...queue], isOver ? 0 : WAIT.again));
       break;

@@ -9,7 +9,7 @@ const MOST = 4000;
 
 /**
  * What of these outcomes fits into an answer, whatever the effect says. Where events have too many
- * outside parties that are not done, each of these events is tried again for itself, and answers
+ * targets that are not done, each of these events is tried again for itself, and answers
  * for its own.
  */
 export function truncateOutcomes(open: Open[]): OpenOutcome[] {
@@ -37,6 +37,6 @@ function asAWhole({ event_id, target, ...outcome }: OpenOutcome): OpenOutcome {
   return {
     event_id,
     state: 'retry',
-    reason: outcome.reason ?? 'several of its outside parties wait',
+    reason: outcome.reason ?? 'several of its targets wait',
   };
 }

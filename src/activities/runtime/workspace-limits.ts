@@ -16,7 +16,7 @@ export interface LimitedSubscribers {
 }
 
 /** Why an event waits, for operators. */
-const REASON = "it waits for its workspace's turn: the subscriber limits workspaces";
+const REASON = 'waiting: its workspace is at its limit for this subscriber';
 
 /**
  * How much longer than its time limit a call counts as under way of which nothing is heard, in ms.

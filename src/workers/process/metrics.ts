@@ -83,7 +83,7 @@ export class EffectMetrics {
       name: 'knockon_effects_total',
       help:
         'Effects by subscriber and outcome: done, retry (failed, tried again), later (waits on ' +
-        'purpose), dead (given up). Of an event with several outside parties each counts.',
+        'purpose), dead (given up). Of an event with several targets each counts.',
       labelNames: ['subscriber', 'outcome'],
       registers,
     });

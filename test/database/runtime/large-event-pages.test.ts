@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineEffect, type Effect } from '../../../src/activities/runtime/effect.ts';
 import { EventReader } from '../../../src/activities/runtime/event-reader.ts';
+import { MemoryBudget } from '../../../src/activities/runtime/memory-budget.ts';
 import { PAGE_BYTES } from '../../../src/activities/runtime/pages.ts';
-import { Room } from '../../../src/activities/runtime/room.ts';
 import { answer } from '../../../src/activities/runtime/run-effect.ts';
 import type { DomainEvent } from '../../../src/events/index.ts';
 import { claim } from '../../../src/outbox/claim.ts';
@@ -139,7 +139,7 @@ it.each([{}, { perform: true as const }])(
 
 it('what finds no room is called again a little later, and small calls never wait', async () => {
   const { calls, call, reader, effect } = anEffect({});
-  const release = reader.roomOf(effect.name).tryTake(100 * PAGE_BYTES)!;
+  const release = reader.budgetOf(effect.name).tryTake(100 * PAGE_BYTES)!;
   const { done, open } = await call();
   expect({ done, calls: calls.length, left: open.length }).toEqual({
     done: 0,
@@ -147,7 +147,7 @@ it('what finds no room is called again a little later, and small calls never wai
     left: LARGE,
   });
   expect(open[0]).toMatchObject({ state: 'later', in_ms: 1000 });
-  expect(reader.roomOf(effect.name).tryTake(1000)).toBeDefined();
+  expect(reader.budgetOf(effect.name).tryTake(1000)).toBeDefined();
   release();
   expect(await call()).toMatchObject({ done: LARGE, open: [] });
 });
@@ -156,7 +156,7 @@ describe('room', () => {
   const MB = 1024 * 1024;
 
   it('is given in the order of asking, and to one that asks for more than there is, alone', async () => {
-    const room = new Room(4 * MB);
+    const room = new MemoryBudget(4 * MB);
     const first = room.tryTake(3 * MB)!;
     const order: string[] = [];
     const asked = async (name: string, bytes: number) => {
@@ -177,7 +177,7 @@ describe('room', () => {
   });
 
   it('is not waited for longer than was said, and who gives up stands in nobody’s way', async () => {
-    const room = new Room(4 * MB);
+    const room = new MemoryBudget(4 * MB);
     const first = room.tryTake(3 * MB)!;
     const large = room.take(4 * MB, 20);
     const next = room.take(MB, 10_000);

@@ -14,7 +14,7 @@ import {
 } from './store.ts';
 
 /** Why an event waits, for operators. */
-const REASON = 'debounced: it is waited whether another event of its key comes';
+const REASON = 'debounced: waiting for a later event of its key';
 
 /** What became of the events of a call. */
 interface Sorted {

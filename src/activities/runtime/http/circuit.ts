@@ -18,7 +18,7 @@ export interface CircuitOptions {
 export const NO_CIRCUIT: CircuitOptions = { failures: 0, firstMs: 0, longestMs: 0 };
 
 /** A receiver's health after an attempt. */
-export interface Health {
+export interface ReceiverHealth {
   /** Time until the next probe, in ms. Null if the circuit is closed. */
   probe_in_ms: number | null;
   /** Time for which it has asked for no request, in ms. */

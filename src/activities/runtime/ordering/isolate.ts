@@ -35,10 +35,7 @@ export class TimeLimitError extends Error {
   override name = 'TimeLimitError';
 }
 
-/**
- * Thrown by an attempt whose answer leaves open what the effect did later events of the sequence
- * without: it must be undone.
- */
+/** The effect did later events of a sequence and left an earlier one open: it is rolled back. */
 export class OutOfTurnError extends Error {
   override name = 'OutOfTurnError';
   readonly open: OpenOutcome[];

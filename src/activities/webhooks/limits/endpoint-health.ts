@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm';
 import {
-  type Health,
   type HealthAttempt,
   type HealthChange,
   type HealthRow,
   healthChange,
+  type ReceiverHealth,
 } from '../../runtime/http/circuit.ts';
 
 /** An endpoint's health after an attempt. */
-export interface EndpointHealth extends Health {
+export interface EndpointHealth extends ReceiverHealth {
   is_disabled: boolean;
 }
 

@@ -11,10 +11,9 @@ interface Waiting {
 
 /**
  * Bounds what the calls of an effect have read and not yet done, in bytes, in this process. A call
- * has room for one page at a time and asks before it has a connection, so calls can't wait for each
- * other in a circle.
+ * has room for one page at a time and asks before it has a connection, so no deadlock is possible.
  */
-export class Room {
+export class MemoryBudget {
   readonly #bytes: number;
   #used = 0;
   readonly #waiting: Waiting[] = [];
