@@ -158,7 +158,7 @@ describe('calls at once of one workspace', () => {
     expect(journey?.effects[0]).toMatchObject({
       state: 'waiting',
       attempts: 0,
-      last_error: expect.stringContaining("its workspace's turn"),
+      last_error: expect.stringContaining('its workspace is at its limit'),
     });
     release();
     expect(await running).toMatchObject({ done: 5, open: [] });
