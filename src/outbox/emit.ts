@@ -56,11 +56,13 @@ async function write<T extends string | EventType<object>>(
   const [row] = await runIn(tx, statements[how], json).catch((error) => {
     throw explainFailure(error);
   });
+  const channel_id = channelId?.toLowerCase() ?? null;
   return {
     ...placed(row!),
     type: name,
     workspace_id: workspaceId.toLowerCase(),
-    channel_id: channelId?.toLowerCase() ?? null,
+    channel_id,
+    key: event.key ?? channel_id,
     message_id: messageId?.toLowerCase() ?? null,
     payload,
   };
@@ -70,12 +72,13 @@ const RFC_3339 = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 
 /**
  * All in one text. Libraries make something else of times and large numbers, each its own, and some
- * give columns other names.
+ * give columns other names, or parse what looks like JSON. Where there is none, nothing is between
+ * two spaces.
  */
 const statement = (call: string) =>
-  inOwnSchema(`select json_build_array(id, version, key, seq,
+  inOwnSchema(`select format('event %s %s %s %s %s', id, version, seq,
     to_char("timestamp" at time zone 'utc', ${RFC_3339}),
-    to_char(deliver_at at time zone 'utc', ${RFC_3339}))::text as event
+    to_char(deliver_at at time zone 'utc', ${RFC_3339})) as event
     from ${call}`);
 
 const statements = {
@@ -84,12 +87,19 @@ const statements = {
   write_events: statement('knockon.write_events($1::text::jsonb, true)'),
 };
 
-type Placed = Pick<DomainEvent, 'id' | 'version' | 'key' | 'seq' | 'timestamp'> & {
+type Placed = Pick<DomainEvent, 'id' | 'version' | 'seq' | 'timestamp'> & {
   deliver_at?: string;
 };
 
+/** Read leniently: the event is stored already. */
 function placed(row: Row): Placed {
-  const [text] = Object.values(row) as [string];
-  const [id, version, key, seq, timestamp, deliver_at] = JSON.parse(text);
-  return { id, version, key, seq, timestamp, ...(deliver_at !== null && { deliver_at }) };
+  const text = String(Object.values(row)[0]);
+  const [, id = '', version, seq, timestamp = '', deliver_at] = text.split(' ');
+  return {
+    id,
+    version: Number(version),
+    seq: seq ? Number(seq) : null,
+    timestamp,
+    ...(deliver_at && { deliver_at }),
+  };
 }

@@ -1,5 +1,11 @@
 import knexOf from 'knex';
-import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
+import {
+  CamelCasePlugin,
+  Kysely,
+  type KyselyPlugin,
+  ParseJSONResultsPlugin,
+  PostgresDialect,
+} from 'kysely';
 import pg from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,24 +55,33 @@ const onPostgresJs = (transform: object) => async (url: string, emitting: Emitti
   return await client.begin(emitting).finally(() => client.end());
 };
 
+const onKysely = (plugin: KyselyPlugin) => async (url: string, emitting: Emitting) => {
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const db = new Kysely({ dialect: new PostgresDialect({ pool }), plugins: [plugin] });
+  return await db
+    .transaction()
+    .execute(emitting)
+    .finally(() => db.destroy());
+};
+
+/** Makes of a text what it is as JSON, numbers and quoted texts included. */
+function parsed(value: unknown): unknown {
+  try {
+    return JSON.parse(value as string);
+  } catch {
+    return value;
+  }
+}
+
 type Emitting = (tx: AnyTransaction) => Promise<DomainEvent & { deliver_at?: string }>;
 
 it.each<[string, (url: string, emitting: Emitting) => Promise<unknown>]>([
   ['postgres.camel', onPostgresJs(postgres.camel)],
   ['postgres.pascal', onPostgresJs(postgres.pascal)],
   ['postgres.kebab', onPostgresJs(postgres.kebab)],
-  [
-    'CamelCasePlugin of Kysely',
-    async (url, emitting) => {
-      const pool = new pg.Pool({ connectionString: url, max: 1 });
-      const plugins = [new CamelCasePlugin()];
-      const db = new Kysely({ dialect: new PostgresDialect({ pool }), plugins });
-      return await db
-        .transaction()
-        .execute(emitting)
-        .finally(() => db.destroy());
-    },
-  ],
+  ['texts as JSON in postgres.js', onPostgresJs({ value: { from: parsed } })],
+  ['CamelCasePlugin of Kysely', onKysely(new CamelCasePlugin())],
+  ['ParseJSONResultsPlugin of Kysely', onKysely(new ParseJSONResultsPlugin())],
   [
     'postProcessResponse of Knex',
     async (url, emitting) => {
