@@ -199,12 +199,14 @@ async function databaseUrl(): Promise<string> {
 
 /** Tells a failure of what a process needs without a stack. @throws CommandError */
 export function explained(error: unknown, config?: Config): never {
-  const { name: ours } = error as Error;
+  const { name: ours } = Object(error) as Error;
   const cause =
     error instanceof Error && error.cause instanceof Error && ours !== 'MigrationError'
       ? error.cause
       : error;
-  const { code, name, message, port } = cause as NodeJS.ErrnoException & { port?: number };
+  const { code, name, message, port } = Object(cause) as NodeJS.ErrnoException & {
+    port?: number;
+  };
   const setting =
     port !== undefined && port === config?.KNOCKON_METRICS_PORT
       ? 'KNOCKON_METRICS_PORT'
@@ -237,7 +239,7 @@ function isElsewhere(error: unknown, host: string | undefined): boolean {
     code = '',
     hostname,
     address,
-  } = error as NodeJS.ErrnoException & {
+  } = Object(error) as NodeJS.ErrnoException & {
     hostname?: string;
     address?: string;
   };

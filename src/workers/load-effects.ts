@@ -1,7 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import { type Effect, isEffect } from '../activities/runtime/effect.ts';
+import { isError } from '../safe-error.ts';
 import { refusedNames } from './check-effects.ts';
 
 /** Thrown where a module with effects can't be loaded, or has none. It says what to do. */
@@ -43,13 +45,15 @@ async function importModule(file: string): Promise<unknown> {
   try {
     return (await import(pathToFileURL(file).href)) as unknown;
   } catch (error) {
-    const { code } = error as { code?: string };
+    // A module may throw anything.
+    const { code } = Object(error) as { code?: string };
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && file.endsWith('ts'))
       throw new EffectModuleError(
         `Node ${process.versions.node} can't load ${file}. Name a build of it in JavaScript, ` +
           'use Node 22.18 or later, or set NODE_OPTIONS="--import tsx" with tsx installed.',
       );
-    throw new EffectModuleError(`${file} can't be loaded: ${String(error)}`);
+    const why = isError(error) ? String(error) : `it threw ${inspect(error)}`;
+    throw new EffectModuleError(`${file} can't be loaded: ${why}`);
   }
 }
 

@@ -52,6 +52,10 @@ describe('a module with effects', () => {
   it.each([
     ['none.mjs', 'export const n = 5;', 'exports no effect'],
     ['broken.mjs', 'import "./not-there.mjs";', "can't be loaded"],
+    ['null.mjs', 'throw null;', "can't be loaded: it threw null"],
+    ['undefined.mjs', 'throw undefined;', "can't be loaded: it threw undefined"],
+    ['text.mjs', 'throw "no key";', "can't be loaded: it threw 'no key'"],
+    ['bare.mjs', 'throw Object.create(null);', "can't be loaded: it threw [Object: null"],
     [
       'same.mjs',
       `${head}export const a = effect('a'); export const b = effect('a');`,
