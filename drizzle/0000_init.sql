@@ -735,6 +735,11 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
       '{"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}'
     )
   END $$;--> statement-breakpoint
+-- The text, or so many characters of it and a mark that it goes on.
+CREATE FUNCTION knockon.shortened(value text, most int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN length(value) > most THEN left(value, most) || '…' ELSE value END
+  $$;--> statement-breakpoint
 -- The first number that a double can't hold as it is written, with its path, such as
 -- `items.0.id is 9007199254740993`. JavaScript, and most who read JSON, would change it. Only so
 -- much of a path is kept as is told: names may be long, and each number below them has its own.
@@ -754,7 +759,7 @@ SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
         WITH ORDINALITY AS item (value, place)
     ) child
   )
-  SELECT path || ' is ' || left(value::text, 40) FROM nodes
+  SELECT path || ' is ' || knockon.shortened(value::text, 40) FROM nodes
   WHERE CASE
     WHEN jsonb_typeof(value) <> 'number' OR value::numeric = 0 THEN false
     WHEN abs(value::numeric) NOT BETWEEN 4.9e-324 AND 1.7976931348623157e308 THEN true
@@ -834,7 +839,7 @@ CREATE FUNCTION knockon.why_refused(
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-  named text := coalesce('"' || left(type, 100) || '"', 'null');
+  named text := coalesce('"' || knockon.shortened(type, 100) || '"', 'null');
 BEGIN
   detail := format('The event is of type %s.', named);
   IF type IS NULL
@@ -848,7 +853,7 @@ BEGIN
     detail := 'No row of knockon.event_types has that name.';
     hint := coalesce('Names like it: ' || knockon.types_like(type) || '. ', '')
       || 'Declare it with defineEvent in a process of yours, '
-      || format('or with PUT /v1/ops/event_types/%s.', left(type, 100));
+      || format('or with PUT /v1/ops/event_types/%s.', knockon.shortened(type, 200));
   ELSIF version IS NOT NULL AND NOT EXISTS (
     SELECT FROM knockon.event_types t
     WHERE t.name = type AND t.version = why_refused.version) THEN
@@ -1360,7 +1365,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
       WHEN m.key = 'version' THEN '`version` is no whole number from 1 to 32767'
       WHEN m.key IN ('workspace', 'channel', 'message', 'id')
         THEN format('`%s` is no UUID', m.key)
-      ELSE format('`%s` is no member of an event', left(m.key, 100))
+      ELSE format('`%s` is no member of an event', knockon.shortened(m.key, 100))
     END
     FROM jsonb_each(event) AS m
     WHERE NOT CASE
@@ -1657,7 +1662,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         || '`max_ms` (whole numbers) and `backoff` (from 1 to 100)'
       WHEN 'again' THEN '`again` must be "freely", "asked" or "never"'
       WHEN 'owner' THEN '`owner` must be a role that this session is a member of'
-      ELSE format('`%s` is no member of a registration', left(m.key, 100)) END
+      ELSE format('`%s` is no member of a registration', knockon.shortened(m.key, 100)) END
     FROM jsonb_each(given) AS m
     WHERE NOT coalesce(CASE m.key
       WHEN 'name' THEN jsonb_typeof(m.value) = 'string'

@@ -70,7 +70,14 @@ describe('emit in SQL', () => {
       `'invoice.paid', '$workspace', '{"items": [{"id": 9007199254740993}]}'`,
       /^KN002 .*exactly .*items\.0\.id is 9007199254740993/,
     ],
-    [`'invoice.paid', '$workspace', '{"n": 1e400}'`, /^KN002 .*exactly/],
+    [
+      `'invoice.paid', '$workspace', '{"n": 1e400}'`,
+      /^KN002 .*exactly .*n is 10{39}…\. JavaScript/,
+    ],
+    [
+      "repeat('a', 150) || '.paid', '$workspace', '{}'",
+      /^KN001 .*type "a{100}…" is not declared .*event_types\/a{150}\.paid\./,
+    ],
     ["'invoice.paid', '$workspace', '{}', key => ''", /^KN002 the key is empty/],
     ["'invoice.paid', '$workspace', '{}', key => repeat('x', 201)", /^KN002 the key has 201/],
     ["'invoice.paid', '$workspace', '{}', key => E'a\\nb'", /^KN002 the key has control/],
