@@ -18,6 +18,7 @@ export type Note =
   | 'time_skipped'
   | 'time_twice'
   | 'other_encoding'
+  | 'went_on'
   | 'not_notified'
   | 'day_unread'
   | 'fallback_encoding';

@@ -33,8 +33,8 @@ export async function* joined(
 ): AsyncGenerator<LogLine> {
   let open: Open | undefined;
   let blanks: Line[] = [];
-  function* close(): Generator<LogLine> {
-    if (open) yield closed(open);
+  function* close(isLast = false): Generator<LogLine> {
+    if (open) yield { ...closed(open), ...(isLast && { begins: beginsOf(open.rows) }) };
     for (const row of blanks) yield logLine([row], { skip: 'blank' });
     open = undefined;
     blanks = [];
@@ -52,7 +52,7 @@ export async function* joined(
       else yield logLine([row], 'skip' in parsed ? parsed : { skip: 'unrecognised' });
     }
   }
-  yield* close();
+  yield* close(true);
 }
 
 function append(open: Open, rows: Line[]): void {
@@ -71,15 +71,33 @@ function closed({ rows, more, message, parsed }: Open): LogLine {
   return logLine(rows, { ...whole, notes: parsed.notes }, more);
 }
 
+/**
+ * What is at the start of the message if the log goes on: with a line end, further lines may come. A
+ * line without one may become longer, or turn out to be another message.
+ */
+function beginsOf(rows: Line[]): Uint8Array[] {
+  const bytes = bytesOf(rows);
+  if (!rows.at(-1)?.unended) return [Buffer.concat([bytes, Buffer.from('\n')])];
+  const before = rows.slice(0, rows.slice(0, -1).findLastIndex(({ text }) => text.trim()) + 1);
+  return before.length > 0 ? [bytes, bytesOf(before)] : [bytes];
+}
+
+const bytesOf = (rows: Line[]): Buffer =>
+  Buffer.concat(
+    rows.flatMap(({ text, foreign }, i) => [
+      Buffer.from(i > 0 ? '\n' : ''),
+      foreign ?? Buffer.from(text),
+    ]),
+  );
+
 function logLine(rows: Line[], parsed: Parsed, more = 0): LogLine {
   const isForeign = rows.some(({ foreign }) => foreign);
-  const bytes = () => Buffer.concat(rows.map((row) => row.foreign ?? Buffer.from(row.text)));
   return {
     line: rows[0]?.number ?? 0,
     lines: rows.length + more,
     raw: rows.map(({ text }) => text).join('\n'),
     ...parsed,
-    ...(isForeign && { foreign: bytes() }),
+    ...(isForeign && { foreign: bytesOf(rows) }),
     notes: [...(parsed.notes ?? []), ...(isForeign ? ['fallback_encoding' as const] : [])],
   };
 }

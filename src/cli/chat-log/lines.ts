@@ -7,6 +7,8 @@ export interface Line extends Decoded {
   /** Without its line end. Cut off where `overlong`. */
   text: string;
   overlong: boolean;
+  /** The last one of the file, without a line end: there may be more of it to come. */
+  unended?: boolean;
 }
 
 /** A line beyond this can't be a message: the API takes bodies of up to 256 KiB. In bytes. */
@@ -37,11 +39,13 @@ export async function* linesOf(
   const longest = options.longest ?? LONGEST_LINE;
   const decode = createDecoder(options.encoding);
   let number = 0;
-  for await (const { bytes: piece, overlong } of split(bytes, longest)) {
+  for await (const { bytes: piece, overlong, unended } of split(bytes, longest)) {
     number += 1;
     const line = decode(piece.at(-1) === CR ? piece.subarray(0, -1) : piece);
     // A cut may go through a character: that is no other encoding.
-    yield overlong ? { number, text: line.text, overlong } : { number, ...line, overlong };
+    yield overlong
+      ? { number, text: line.text, overlong }
+      : { number, ...line, overlong, ...(unended && { unended }) };
   }
 }
 
@@ -51,6 +55,7 @@ const CR = 0x0d;
 interface Piece {
   bytes: Uint8Array;
   overlong: boolean;
+  unended?: boolean;
 }
 
 async function* split(chunks: AsyncIterable<Uint8Array>, longest: number): AsyncGenerator<Piece> {
@@ -78,5 +83,5 @@ async function* split(chunks: AsyncIterable<Uint8Array>, longest: number): Async
     }
     keep(chunk.subarray(from));
   }
-  if (length > 0) yield take();
+  if (length > 0) yield { ...take(), unended: true };
 }

@@ -73,6 +73,8 @@ export type LogLine = {
   raw: string;
   /** Its bytes, where they are no UTF-8. */
   foreign?: Uint8Array;
+  /** Of a log's last message: any one of these begins what the message may still become. */
+  begins?: Uint8Array[];
   notes?: Note[];
 } & Parsed;
 

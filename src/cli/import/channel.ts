@@ -1,6 +1,7 @@
 import { type Api, ApiProblem } from '../api/client.ts';
 import { CommandError } from '../terminal/output.ts';
 import { NameSet } from './name-set.ts';
+import { type OpenMessage, OpenMessages } from './open-messages.ts';
 
 export interface Channel {
   id: string;
@@ -30,26 +31,32 @@ export async function openChannel(api: Api, name: string): Promise<Channel & { c
 }
 
 interface CreatedEvent {
-  payload: { metadata?: { import?: { id?: string; bytes?: string } } };
+  payload: { metadata?: { import?: { id?: string; bytes?: string; open?: OpenMessage } } };
 }
 
-/** Names of messages, see identity.ts. */
-export type Earlier = Pick<NameSet, 'has'>;
+/** What imports have posted into a channel. */
+export class Earlier {
+  /** Names of messages, see identity.ts. */
+  readonly names = new NameSet();
+  /** Those that were the last of their logs. */
+  readonly open = new OpenMessages();
+}
 
 /**
- * The names of all messages that imports have ever posted into a channel.
+ * All that imports have ever posted into a channel.
  *
  * They are read from the event log, not from the messages: idempotency keys are forgotten after a
  * day, a message can be edited or deleted, and what the log says stays.
  */
 export async function importedBefore(api: Api, channelId: string): Promise<Earlier> {
-  const names = new NameSet();
+  const earlier = new Earlier();
   const events = api.list<CreatedEvent>(
     `/v1/events?type=message.created&channel_id=${channelId}&after_seq=0`,
   );
   for await (const { payload } of events) {
-    const { id, bytes } = payload.metadata?.import ?? {};
-    for (const name of [id, bytes]) if (typeof name === 'string') names.add(name);
+    const { id, bytes, open } = payload.metadata?.import ?? {};
+    for (const name of [id, bytes]) if (typeof name === 'string') earlier.names.add(name);
+    if (open) earlier.open.add(open);
   }
-  return names;
+  return earlier;
 }

@@ -21,6 +21,8 @@ export interface Identity {
  * says, whatever zone it is read in. A message without a time is known by its file and line
  * instead: "ok" in two such files is two messages.
  *
+ * The last message of a log may go on when the log has grown: see open-messages.ts.
+ *
  * What a line says that is no UTF-8 depends on the encoding that it is read in. Its bytes don't: so
  * it has a second name.
  *

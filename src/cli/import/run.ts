@@ -1,9 +1,9 @@
 import { type Api, ApiProblem } from '../api/client.ts';
 import type { Note } from '../chat-log/calendar.ts';
 import type { ChatMessage, LogLine, SkipReason, SystemKind } from '../chat-log/message.ts';
-import { type Earlier, importedBefore, openChannel } from './channel.ts';
+import { Earlier, importedBefore, openChannel } from './channel.ts';
 import { createIdentities, type Identity, idempotencyKey } from './identity.ts';
-import { NameSet } from './name-set.ts';
+import { openMessageOf } from './open-messages.ts';
 
 /**
  * What an import has done so far: `posted + already_there + skipped + continued = lines`. A record
@@ -61,7 +61,7 @@ export const emptyTally = (): Tally => ({
   notes: {},
 });
 
-/** A channel that is imported into, with the names of what earlier imports have posted there. */
+/** A channel that is imported into, with what earlier imports have posted there. */
 export interface Target {
   id: string;
   before: Earlier;
@@ -85,7 +85,7 @@ export async function importLines(job: ImportJob): Promise<void> {
     if ('skip' in line) skip(job, line, line.skip);
     else {
       // Only now: a file that can't be read must not leave an empty channel.
-      if (job.api) target ??= job.targets.get(job.channel) ?? (await openTarget(job, job.api));
+      if (job.api) target ??= await targetOf(job, job.api);
       await post(job, target, line, nameOf(line.message, line.line, line.foreign));
     }
     tally.lines += line.lines;
@@ -93,12 +93,18 @@ export async function importLines(job: ImportJob): Promise<void> {
   }
 }
 
+async function targetOf(job: ImportJob, api: Api): Promise<Target> {
+  const target = job.targets.get(job.channel) ?? (await openTarget(job, api));
+  target.before.open.restart();
+  return target;
+}
+
 async function openTarget(job: ImportJob, api: Api): Promise<Target> {
   const channel = await openChannel(api, job.channel);
   job.onChannel?.({ id: channel.id, name: channel.name });
   const target = {
     id: channel.id,
-    before: channel.created ? new NameSet() : await importedBefore(api, channel.id),
+    before: channel.created ? new Earlier() : await importedBefore(api, channel.id),
   };
   job.targets.clear();
   job.targets.set(job.channel, target);
@@ -115,9 +121,7 @@ async function post(
 ): Promise<void> {
   const { tally } = job;
   const before = tally.already_there;
-  const isOther = isInOtherEncoding(target, identity);
-  if (isOther) note(job, line, ['other_encoding']);
-  if (isOther || target?.before.has(identity.name)) tally.already_there += 1;
+  if (target && isThere(job, target.before, line, identity)) tally.already_there += 1;
   else {
     const outcome = job.api && target ? await send(job, job.api, target, line, identity) : 'posted';
     if (typeof outcome === 'object') return skip(job, line, 'refused', outcome.refused);
@@ -129,11 +133,19 @@ async function post(
   if (line.message.voice === 'notice') tally.notices += 1;
 }
 
-const isInOtherEncoding = (target: Target | undefined, { name, bytes }: Identity) =>
-  target !== undefined &&
-  bytes !== undefined &&
-  !target.before.has(name) &&
-  target.before.has(bytes);
+function isThere(
+  job: ImportJob,
+  { names, open }: Earlier,
+  line: MessageLine,
+  { name, bytes }: Identity,
+): boolean {
+  const isSame = names.has(name);
+  const isOther = !isSame && bytes !== undefined && names.has(bytes);
+  const hasGoneOn = open.hasGoneOn(line, isSame || isOther);
+  if (isOther) note(job, line, ['other_encoding']);
+  if (hasGoneOn) note(job, line, ['went_on']);
+  return isSame || isOther || hasGoneOn;
+}
 
 const KEY_REUSED = 'urn:knockon:problem:idempotency-key-reused';
 
@@ -145,7 +157,11 @@ async function send(
   { name, bytes }: Identity,
 ): Promise<'posted' | 'already_there' | { refused: string }> {
   const { author, text, sent_at, metadata } = line.message;
-  const origin = { id: name, ...(bytes && { bytes }), source: job.source, line: line.line };
+  const open = openMessageOf(line);
+  const origin = {
+    ...{ id: name, ...(bytes && { bytes }), ...(open && { open }) },
+    ...{ source: job.source, line: line.line },
+  };
   const notify = job.notify === true;
   const body = { author, text, sent_at, notify, metadata: { ...metadata, import: origin } };
   try {
@@ -153,6 +169,7 @@ async function send(
       body,
       idempotencyKey: idempotencyKey(target.id, name),
     });
+    if (open) target.before.open.add(open);
     return replayed ? 'already_there' : 'posted';
   } catch (error) {
     // By an import that said --notify or not, or from another file of the same lines.

@@ -109,6 +109,7 @@ const NOTES: Record<Note, string> = {
   fallback_encoding: 'messages or lines that are no UTF-8: their encoding was guessed (--encoding)',
   day_unread: "marks of a day that can't be read: a day is the next one, a session's is unknown",
   not_notified: 'already there: nobody is notified of them, whatever --notify says',
+  went_on: 'already there, and went on in the log since: they stay as they were',
   other_encoding: 'already there, read in another encoding: they stay as they were',
 };
 

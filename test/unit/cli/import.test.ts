@@ -29,7 +29,7 @@ interface Ran {
 }
 
 async function run(
-  text: string,
+  text: string | Buffer,
   options: Partial<ImportOptions> & { name?: string; abort?: AbortController } = {},
 ): Promise<Ran> {
   const { name = 'log-2009-02-23.txt', abort = new AbortController(), ...rest } = options;
@@ -101,6 +101,61 @@ test('a copy under another name adds nothing, a log that has grown adds what is 
     posted: 2,
     already_there: 4,
   });
+});
+
+const GREW: [what: string, first: string | Buffer, then: string, texts: string[]][] = [
+  [
+    'a further line',
+    '[10:00] <ada> trace:\n',
+    '[10:00] <ada> trace:\n  at x\n[10:01] <bob> oh\n',
+    ['trace:', 'oh'],
+  ],
+  [
+    'a further line after a blank one',
+    '[10:00] <ada> trace:\n\n',
+    '[10:00] <ada> trace:\n\n  at x\n[10:01] <bob> oh\n',
+    ['trace:', 'oh'],
+  ],
+  ['the rest of a line', '[10:00] <ada> hel', '[10:00] <ada> hello\n', ['hel']],
+  [
+    'the rest of a character',
+    Buffer.from('[10:00] <ada> d\xc3', 'latin1'),
+    '[10:00] <ada> dé\n',
+    ['dÃ'],
+  ],
+  [
+    'the rest of a line that looked like a further one',
+    '[10:00] <ada> hi\n\n[10:0',
+    '[10:00] <ada> hi\n\n[10:01] <bob> oh\n',
+    ['hi\n\n[10:0', 'oh'],
+  ],
+];
+
+test.each(GREW)(
+  'a message whose log has grown by %s is not posted twice, and is told of',
+  async (_what, first, then, right) => {
+    await run(first);
+    for (let again = 0; again < 2; again += 1) {
+      expect((await run(then)).summary).toMatchObject({
+        notes: { went_on: { count: 1, line: 1 } },
+      });
+      expect(texts()).toEqual(right);
+    }
+  },
+);
+
+test.each([
+  ['[10:00] <ada> ok', '[10:00] <ada> ok\n[10:00] <ada> ok, go\n'],
+  ['[10:00] <ada> ok\n', '[10:00] <ada> ok\n[10:00] <ada> ok, go\n'],
+  ['[10:00] <ada> ok\n', '[10:00] <ada> ok, go\n'],
+  ['[10:00] <ada> ok', '[10:00] <ada> ok\n[10:00] <ada> ok\n'],
+  ['[10:00] <ada> ok\n[10:00] <bob> so', '[10:00] <ada> ok\n[10:00] <bob> so\n[10:00] <bob> so?'],
+])('after %j, what comes in %j is posted', async (first, then) => {
+  await run(first);
+  const before = texts().length;
+  const { summary } = await run(then);
+  expect(texts()).toHaveLength(before + 1);
+  expect(summary.notes).toEqual({});
 });
 
 test('the same words without a time in two files are two messages, in one file read twice they are one', async () => {
