@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
+import type { EventOf } from '../activities/runtime/effect.ts';
 import { workspaces } from '../db/schema/workspaces.ts';
-import type { DomainEvent } from '../events/event.ts';
+import { type DomainEvent, type EventType, eventType } from '../events/index.ts';
 import { refuseUnknown } from '../known-members.ts';
 import type { TestDatabase } from './database.ts';
 
@@ -17,13 +18,18 @@ export async function aWorkspace(
  * An event as an effect gets it, for tests that call code of yours without a database. Ids are new,
  * and the time is now, where `rest` does not say otherwise. With a `key` it is the first of its
  * key.
+ *
+ * @param type what `defineEvent` returned, or the name of a type
+ * @throws TypeError if it is neither, or a member of `rest` is unknown
  */
-export function anEvent(type: string, rest: Partial<DomainEvent> = {}): DomainEvent {
+export function anEvent<T extends string | EventType<object>>(
+  type: T,
+  rest: Partial<EventOf<T>> = {},
+): EventOf<T> {
   const key = rest.key ?? rest.channel_id ?? null;
   const event = {
     id: uuidv7(),
-    type,
-    version: 1,
+    ...nameAndVersion(type),
     workspace_id: uuidv7(),
     channel_id: null,
     message_id: null,
@@ -33,5 +39,11 @@ export function anEvent(type: string, rest: Partial<DomainEvent> = {}): DomainEv
     payload: {},
   };
   refuseUnknown('anEvent', rest, event);
-  return { ...event, ...rest };
+  return { ...event, ...rest } as EventOf<T>;
+}
+
+function nameAndVersion(type: string | EventType<object>): Pick<DomainEvent, 'type' | 'version'> {
+  if (typeof type === 'string') return { type, version: eventType(type)?.version ?? 1 };
+  if (typeof type?.check === 'function') return { type: type.name, version: type.version };
+  throw new TypeError('anEvent: `type` must be what defineEvent returned, or the name of a type');
 }
