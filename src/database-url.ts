@@ -18,6 +18,12 @@ export function isDecodable(url: string): boolean {
 }
 
 /**
+ * Whether a URL has nothing that a password leaves where it is not percent-encoded: a fragment, or
+ * an `@` behind the host.
+ */
+export const isPasswordEncoded = (url: string): boolean => !/#|\/\/[^/?]*[/?].*@/s.test(url);
+
+/**
  * Whether it is `postgres://user:password@host:5432/database`, with one host or several
  * (`@one:5432,two:5433/`).
  */

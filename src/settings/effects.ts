@@ -7,6 +7,7 @@ import {
   quota,
   textOr,
   whole,
+  withPassword,
 } from './setting.ts';
 
 export const effects = {
@@ -79,10 +80,12 @@ export const webhooks = {
 };
 
 export const notifications = {
-  SMTP_URL: optionalUrl(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587', {
-    readBy: ['worker effects'],
-    means: 'The server that sends e-mails. Unset: nobody is e-mailed.',
-  }),
+  SMTP_URL: withPassword(
+    optionalUrl(['smtp:', 'smtps:'], 'smtp://user:password@mail.example.com:587', {
+      readBy: ['worker effects'],
+      means: 'The server that sends e-mails. Unset: nobody is e-mailed.',
+    }),
+  ),
   MAIL_FROM: textOr(
     'Knock-on <notifications@knockon.example>',
     'must be an address, with or without a name',

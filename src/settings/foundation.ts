@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { asksForTarget, isDatabaseUrl, TARGETS } from '../database-url.ts';
 import { isSchemaName } from '../db/own-schema.ts';
 import {
@@ -9,7 +8,9 @@ import {
   type Reader,
   requiredText,
   type Setting,
+  type TextSchema,
   textOr,
+  withPassword,
   type Zod,
 } from './setting.ts';
 
@@ -18,16 +19,17 @@ export const everyProcess: Reader[] = ['api', 'relay', 'worker workflows', 'work
 const databaseUrl = 'must be a URL such as postgres://user:password@localhost:5432/knockon';
 
 /** A misspelled `target_session_attrs` would ask for nothing. */
-const withTarget = <S extends z.ZodType<string | undefined>>(setting: Setting<S>) => ({
-  ...setting,
-  schema: (zod: Zod) =>
-    setting.schema(zod).refine((url) => asksForTarget(url ?? ''), {
-      message: `must ask by target_session_attrs for one of ${TARGETS.join(', ')}`,
-    }),
-});
+const withPasswordAndTarget = <S extends TextSchema>(setting: Setting<S>) =>
+  withPassword({
+    ...setting,
+    schema: (zod: Zod) =>
+      setting.schema(zod).refine((url) => asksForTarget(url ?? ''), {
+        message: `must ask by target_session_attrs for one of ${TARGETS.join(', ')}`,
+      }),
+  });
 
 export const database = {
-  DATABASE_URL: withTarget(
+  DATABASE_URL: withPasswordAndTarget(
     requiredText(databaseUrl, isDatabaseUrl, {
       readBy: everyProcess,
       means: 'Where Postgres is, or a pooler before it.',
@@ -37,7 +39,7 @@ export const database = {
         'The first host that takes connections and writes is used.',
     }),
   ),
-  KNOCKON_DATABASE_DIRECT_URL: withTarget(
+  KNOCKON_DATABASE_DIRECT_URL: withPasswordAndTarget(
     checkedText(databaseUrl, isDatabaseUrl, {
       readBy: everyProcess,
       means: 'Where DATABASE_URL is a pooler: a way around it.',
@@ -130,13 +132,15 @@ export const queue = {
 };
 
 export const redis = {
-  REDIS_URL: optionalUrl(['redis:', 'rediss:'], 'redis://localhost:6379', {
-    readBy: everyProcess,
-    means: 'Redis keeps channel summaries; API processes share limits there.',
-    more:
-      'Effect workers write the summaries there, the API reads them, and a rebuild renews them. ' +
-      'Unset: Postgres keeps them, and each API process has limits of its own.',
-  }),
+  REDIS_URL: withPassword(
+    optionalUrl(['redis:', 'rediss:'], 'redis://localhost:6379', {
+      readBy: everyProcess,
+      means: 'Redis keeps channel summaries; API processes share limits there.',
+      more:
+        'Effect workers write the summaries there, the API reads them, and a rebuild renews them. ' +
+        'Unset: Postgres keeps them, and each API process has limits of its own.',
+    }),
+  ),
   KNOCKON_LOCKS: choice(['postgres', 'redis'], 'postgres', {
     readBy: ['worker effects'],
     means: 'Where ordered effects lock.',

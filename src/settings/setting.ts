@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import ms, { type StringValue } from 'ms';
 import type { z } from 'zod';
-import { isDecodable } from '../database-url.ts';
+import { isDecodable, isPasswordEncoded } from '../database-url.ts';
 import { parseDuration } from '../text/duration.ts';
 
 /** What schemas are made with. It is an argument: the help tells of settings without loading it. */
@@ -10,6 +10,8 @@ export type Zod = typeof z;
 
 /** A process that reads settings, by the `knockon` command that starts it. */
 export type Reader = 'api' | 'relay' | 'worker workflows' | 'worker effects';
+
+export type TextSchema = z.ZodType<string | undefined, string | undefined>;
 
 /** What people are told about a setting. */
 export interface About {
@@ -158,6 +160,21 @@ export const optionalUrl = (protocols: string[], example: string, about: About) 
     (text) => URL.canParse(text) && isDecodable(text) && protocols.includes(new URL(text).protocol),
     about,
   );
+
+/** The same for a URL that may hold a password. What is wrong with that is said first. */
+export const withPassword = <S extends TextSchema>(setting: Setting<S>) => ({
+  ...setting,
+  schema: (zod: Zod) =>
+    zod
+      .string()
+      .refine(isPasswordEncoded, {
+        message:
+          'must percent-encode what is special in its user and password (%40 for @, %2F for /, ' +
+          '%3F for ?, %23 for #): it has a #, or an @ behind its host',
+      })
+      .optional()
+      .pipe(setting.schema(zod)),
+});
 
 const listOf = (must: string, about: About, isFine: (entry: string) => boolean) =>
   parsed('', must, about, (text) => {

@@ -98,6 +98,11 @@ describe('a setting that can not work', () => {
       'it must ask by target_session_attrs for one of any',
     ],
     ['REDIS_URL', 'redis://u:p%zz@localhost', 'it must be a URL'],
+    ...['p@ss/w#x', 'p/x', 'p?x', 'p#x', '1/x'].flatMap((password) => [
+      ['DATABASE_URL', `postgresql://app:${password}@127.0.0.1:5432/k`, 'it must percent-encode'],
+      ['REDIS_URL', `redis://app:${password}@127.0.0.1:6379`, 'it must percent-encode'],
+      ['SMTP_URL', `smtp://app:${password}@127.0.0.1:25`, 'it must percent-encode'],
+    ]),
     ['KNOCKON_SECRET', `${'x'.repeat(32)}\n`, 'without line ends'],
     ['KNOCKON_ADMIN_KEY', `${'x'.repeat(16)}\n`, 'without line ends'],
     ['KNOCKON_ADMIN_KEY', ` ${'x'.repeat(16)}`, 'without blanks around them'],
