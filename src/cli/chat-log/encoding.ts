@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
 
 /** What a line is read as that is no UTF-8, unless another encoding is told. It has every byte. */
@@ -13,8 +13,11 @@ export interface Decoded {
   foreign?: Uint8Array;
 }
 
+/** How ISO-2022-JP begins its characters of Japanese. Its bytes are all ASCII. */
+const JAPANESE = ['\x1b$@', '\x1b$B', '\x1b(J'];
+
 /**
- * Reads lines as UTF-8, and those that are none in the fallback. So a log that changed its encoding
+ * Reads lines as UTF-8 or ISO-2022-JP, and those that are none in the fallback. So a log that changed its encoding
  * over the years is read right. No byte is lost: what the fallback has no character for is read as
  * windows-1252.
  *
@@ -23,11 +26,18 @@ export interface Decoded {
 export function createDecoder(fallback = FALLBACK): (bytes: Uint8Array) => Decoded {
   const decoder = new TextDecoder(fallback);
   const isSure = ['utf-8', FALLBACK].includes(decoder.encoding);
+  const japanese = new TextDecoder('iso-2022-jp');
   return (bytes) => {
+    if (isJapanese(bytes)) return { text: japanese.decode(bytes), foreign: bytes };
     if (isUtf8(bytes)) return { text: Buffer.from(bytes).toString() };
     const text = isSure ? '\ufffd' : decoder.decode(bytes);
     return { text: text.includes('\ufffd') ? windows1252(bytes) : text, foreign: bytes };
   };
+}
+
+function isJapanese(bytes: Uint8Array): boolean {
+  const line = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return line.includes(0x1b) && JAPANESE.some((mark) => line.includes(mark)) && isAscii(line);
 }
 
 /**

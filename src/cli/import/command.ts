@@ -78,7 +78,7 @@ function addReading(command: Command): Command {
     .option('--zone <name>', 'zone of times without an offset (default: UTC)', readZone)
     .option(
       '--encoding <label>',
-      'of lines that are no UTF-8 (default: windows-1252; UTF-16 is detected)',
+      'of lines that are no UTF-8 (default: windows-1252; UTF-16 and ISO-2022-JP are detected)',
       readEncoding,
     )
     .option('--map <fields>', 'where the fields are in JSON of another product', readMap)

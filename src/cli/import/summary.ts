@@ -106,7 +106,8 @@ const NOTES: Record<Note, string> = {
   clock_back: 'times the clock goes back: it was set back, or earlier lines were played back',
   time_skipped: 'times that the clocks of the zone skipped: read as if they had not',
   time_twice: 'times that came twice when clocks were set back: told apart by their order',
-  fallback_encoding: 'messages or lines that are no UTF-8: their encoding was guessed (--encoding)',
+  fallback_encoding:
+    'messages or lines in another encoding than UTF-8, which was guessed (--encoding)',
   day_unread: "marks of a day that can't be read: a day is the next one, a session's is unknown",
   not_notified: 'already there: nobody is notified of them, whatever --notify says',
   went_on: 'already there, and went on in the log since: they stay as they were',

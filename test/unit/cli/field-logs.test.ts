@@ -409,6 +409,27 @@ test.each([
   ]);
 });
 
+/** おはよう in ISO-2022-JP. */
+const OHAYO = '\x1b$B$*$O$h$&\x1b(B';
+
+test.each([
+  ['JIS X 0208', OHAYO, 'おはよう'],
+  ['JIS C 6226', OHAYO.replace('$B', '$@'), 'おはよう'],
+  ['JIS X 0201', '\x1b(Ja\\b\x1b(B', 'a¥b'],
+])('a line in ISO-2022-JP is found out by %s, and told', async (_name, written, text) => {
+  const log = `[10:00] <ada> é\n[10:01] <bob> ${written} ok\n`;
+  expect(await shorts(log, 'x-2011-01-15.log')).toEqual([
+    '2011-01-15 10:00 ada: é',
+    `2011-01-15 10:01 bob: ${text} ok`,
+  ]);
+  expect(await notesOf(log, 'x-2011-01-15.log')).toEqual([[], ['fallback_encoding']]);
+});
+
+test('the codes of a terminal are not taken for ISO-2022-JP', async () => {
+  const log = '[10:00] <ada> \x1b[1mbold\x1b(B\x1b[m, plain';
+  expect(await notesOf(log, 'x-2011-01-15.log')).toEqual([[]]);
+});
+
 test.each([
   ['with a mark', '\ufeff', undefined],
   ['without a mark', '', undefined],

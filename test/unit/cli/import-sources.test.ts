@@ -505,6 +505,21 @@ test('a second run with another encoding or layout warns and does not double', a
   expect((await run(name)).summary).toMatchObject({ posted: 0 });
 });
 
+test('a log in ISO-2022-JP is the same whether its encoding is told or not', async () => {
+  const line = (name: string) => `[10:00] <${name}> \x1b$B$*$O$h$&\x1b(B\n`;
+  const log = line('ada') + line('\x1b$B$O$h\x1b(B');
+  write({ 'x-2009-02-23.log': log });
+  expect((await run('x-2009-02-23.log')).summary.posted).toBe(2);
+  expect(said()).toEqual(['ada: おはよう', 'はよ: おはよう']);
+  api.forgetKeys();
+  const told = { encoding: 'iso-2022-jp' };
+  expect((await run('x-2009-02-23.log', told)).summary).toMatchObject({
+    posted: 0,
+    already_there: 2,
+    notes: {},
+  });
+});
+
 test('nobody is notified, unless it is asked for', async () => {
   write({ 'x-2009-02-23.log': '[09:00] <bob> @ada look\n' });
   await run('x-2009-02-23.log');
