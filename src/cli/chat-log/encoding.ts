@@ -109,7 +109,10 @@ async function* withoutMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<U
   yield* startingWith(marked ? head.subarray(3) : head, rest);
 }
 
-/** The first bytes, at least so many where there are, and what comes after them. */
+/**
+ * The first bytes, at least so many where there are, and what comes after them. What is damaged
+ * after some bytes fails once these are read.
+ */
 export async function peek(
   chunks: AsyncIterable<Uint8Array>,
   bytes: number,
@@ -117,13 +120,21 @@ export async function peek(
   const rest = chunks[Symbol.asyncIterator]();
   const parts: Uint8Array[] = [];
   let length = 0;
-  while (length < bytes) {
-    const next = await rest.next();
-    if (next.done) break;
-    parts.push(next.value);
-    length += next.value.length;
+  try {
+    while (length < bytes) {
+      const next = await rest.next();
+      if (next.done) break;
+      parts.push(next.value);
+      length += next.value.length;
+    }
+  } catch (error) {
+    return { head: Buffer.concat(parts), rest: failing(error) };
   }
   return { head: Buffer.concat(parts), rest };
+}
+
+function failing(error: unknown): AsyncIterator<Uint8Array> {
+  return { next: () => Promise.reject(error) };
 }
 
 /** Puts back what was looked at. */

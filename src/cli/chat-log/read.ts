@@ -67,15 +67,21 @@ async function* readRows(
   list?: Path,
 ): AsyncGenerator<LogLine> {
   const sample: Line[] = [];
-  while (sample.length < SAMPLE) {
-    const next = await rows.next();
-    if (next.done) break;
-    sample.push(next.value);
+  let failed: { error: unknown } | undefined;
+  try {
+    while (sample.length < SAMPLE) {
+      const next = await rows.next();
+      if (next.done) break;
+      sample.push(next.value);
+    }
+  } catch (error) {
+    if (sample.length === 0) throw error;
+    failed = { error };
   }
   if (list && sample.length === 0) throw new ChatLogError(noRecords(options.name, list));
   const format = options.map ? 'json' : (options.format ?? detectFormat(sample, options.name));
   options.onFormat?.(format);
-  const all = startingWithRows(sample, rows);
+  const all = startingWithRows(sample, rows, failed);
   const dialect = DIALECTS.find(({ name }) => name === format);
   if (!dialect) return yield* readJson(all, recordReader(format, options));
   checkDate(options.date);
@@ -89,8 +95,13 @@ async function* readRows(
   );
 }
 
-async function* startingWithRows(sample: Line[], rows: AsyncGenerator<Line>): AsyncGenerator<Line> {
+async function* startingWithRows(
+  sample: Line[],
+  rows: AsyncGenerator<Line>,
+  failed: { error: unknown } | undefined,
+): AsyncGenerator<Line> {
   yield* sample;
+  if (failed) throw failed.error;
   yield* rows;
 }
 

@@ -37,8 +37,8 @@ Examples:
   $ knockon import discord.json --channel help \\
       --map author=.author.name,text=.content,sent_at=.timestamp
 
-Exit codes: 0 read, perhaps but for skipped lines; 1 nothing could be read, or it broke off (run it
-again to go on); 2 wrong arguments; 130 interrupted.`;
+Exit codes: 0 read, perhaps but for skipped lines; 1 nothing could be read, or it broke off (it
+says whether to run it again); 2 wrong arguments; 130 interrupted.`;
 
 export function importCommand(program: Command): void {
   const command = program

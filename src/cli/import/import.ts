@@ -9,7 +9,7 @@ import type { ImportOptions } from './options.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { emptyTally, importLines, type Tally, type Target } from './run.ts';
 import { createSkipped, nothingRead, type Skipped } from './skipped.ts';
-import { openSource, type Source } from './source.ts';
+import { openSource, type Source, SourceError } from './source.ts';
 import { type About, showSummary, summarise } from './summary.ts';
 
 /** What an import is done with. */
@@ -29,6 +29,8 @@ interface Run extends ImportContext {
   targets: Map<string, Target>;
   skipped: Skipped;
   progress: Progress;
+  /** It broke off, and the same command goes on from there. */
+  canGoOn?: boolean;
 }
 
 /**
@@ -92,11 +94,13 @@ async function importParts(parts: Addressed[], run: Run): Promise<number> {
     about.error = nothingRead(about.file, about.format, run.skipped.seen());
     return EXIT.failed;
   } catch (error) {
-    if (error instanceof ChatLogError && tally.lines === 0) throw new CommandError(error.message);
+    const isOfFile = error instanceof ChatLogError || error instanceof SourceError;
+    if (isOfFile && tally.lines === 0) throw asCommandError(error);
     const isKnown = error instanceof CommandError || error instanceof ChatLogError;
     if (!signal.aborted && !isKnown) throw error;
     about.error = reasonOf(error, signal);
     about.broke_off = true;
+    run.canGoOn = !isOfFile;
     if (signal.aborted) return EXIT.interrupted;
     return error instanceof CommandError ? error.exitCode : EXIT.failed;
   } finally {
@@ -110,6 +114,9 @@ function reasonOf(error: unknown, { aborted }: AbortSignal): string {
   if (aborted) return 'interrupted';
   return error instanceof Error ? error.message : '';
 }
+
+const asCommandError = (error: Error): CommandError =>
+  error instanceof CommandError ? error : new CommandError(error.message);
 
 /** One of several files that is no log is told of, and the others are read. */
 async function importPart(part: Addressed, isOneOfMany: boolean, run: Run): Promise<void> {
@@ -150,13 +157,13 @@ function isNothing({ posted, already_there, skipped, reasons }: Tally): boolean 
   );
 }
 
-function tell({ terminal, options, about, tally }: Run, elapsed: number): void {
+function tell({ terminal, options, about, tally, canGoOn }: Run, elapsed: number): void {
   const summary = summarise(about, tally, elapsed);
   terminal.out(options.json ? JSON.stringify(summary) : showSummary(terminal, summary));
   if (!about.error || options.json) return;
   terminal.err(
     about.broke_off
-      ? `Broke off after line ${tally.lines}: ${about.error}\nRun the same command again to go on from there.`
+      ? `Broke off after line ${tally.lines}: ${about.error}${canGoOn ? '\nRun the same command again to go on from there.' : ''}`
       : about.error,
   );
 }

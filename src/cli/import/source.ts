@@ -19,6 +19,9 @@ import { CommandError, EXIT } from '../terminal/output.ts';
 import { listFolder } from './folder.ts';
 import { unzip } from './unzip.ts';
 
+/** What is to be read is damaged, or can't be read in this way: to try it again is of no use. */
+export class SourceError extends CommandError {}
+
 /** One log of what is imported. */
 export interface Part {
   /** Its name, for its date and for messages; `-` is stdin. */
@@ -126,7 +129,7 @@ async function* unpacked(
   const whole = startingWith(head, rest);
   const starts = (magic: Buffer) => magic.equals(Buffer.from(head.subarray(0, magic.length)));
   if (starts(ZIP))
-    throw new CommandError(
+    throw new SourceError(
       'A zip can be read from a file, not from stdin: name the file.',
       EXIT.usage,
     );
@@ -137,7 +140,7 @@ async function* unpacked(
   try {
     yield* gunzip;
   } catch (error) {
-    throw new CommandError(
+    throw new SourceError(
       `It can't be unpacked further: ${(error as Error).message}. The file is damaged or cut off.`,
     );
   }

@@ -207,6 +207,33 @@ test('what is packed and cut off is read as far as it goes, and told', async () 
   expect(summary.posted).toBeGreaterThan(1000);
 });
 
+test('what is packed, small and cut off is read as far as it goes, and not said to go on', async () => {
+  const lines = Array.from({ length: 300 }, (_, n) => `{"author":"a","text":"${n * 7919}"}`);
+  const whole = gzipSync(lines.join('\n'));
+  write({
+    'a.jsonl.gz': whole.subarray(0, whole.length - 100),
+    'none.jsonl.gz': whole.subarray(0, 11),
+    'a.json': `[${lines.slice(0, 5).join()}, {"auth`,
+  });
+  const { exitCode, summary } = await run('a.jsonl.gz');
+  expect(exitCode).toBe(1);
+  expect(summary.posted).toBeGreaterThan(100);
+  const { err } = await run('a.jsonl.gz', { json: false });
+  expect(err).toMatch(/Broke off after line \d+: It can't be unpacked further/);
+  expect(err).not.toContain('Run the same command again');
+  await expect(run('none.jsonl.gz')).rejects.toThrow(/^It can't be unpacked further/);
+  expect((await run('a.json', { dryRun: true })).summary).toMatchObject({
+    posted: 5,
+    error: expect.stringMatching(/the JSON document is cut off/),
+  });
+});
+
+test('a zip on stdin is refused, and not said to go on', async () => {
+  const failed = run('-', {}, Readable.from([zip(slack)]));
+  await expect(failed).rejects.toMatchObject({ exitCode: 2 });
+  await expect(failed).rejects.toThrow(/^A zip can be read from a file, not from stdin/);
+});
+
 const packed = Buffer.from(zip(slack));
 const localHeaders = [...packed.keys()].filter(
   (at) => packed.readUInt32LE(Math.min(at, packed.length - 4)) === 0x04034b50,
