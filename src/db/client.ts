@@ -8,7 +8,7 @@ import { limitUse } from './limit-pool.ts';
 import { openClient } from './open.ts';
 import { prepareRecurring } from './prepared.ts';
 import * as schema from './schema/index.ts';
-import { askServer, type Server, UnsupportedPostgresError } from './server.ts';
+import { meetServer, type Server, UnsupportedPostgresError } from './server.ts';
 import { KEEPALIVE } from './sockets.ts';
 import { throwWithoutParameters } from './statement-error.ts';
 import { SESSION_SETTINGS, TRANSACTION_SETTINGS } from './value-settings.ts';
@@ -135,7 +135,7 @@ function serverAt(url: string, options: DatabaseOptions): Promise<Server> {
   const known = servers.get(url);
   if (known) return known;
   const { client } = openConnections(url, 1, options);
-  const asked = askServer(client).finally(() => void client.end({ timeout: 1 }));
+  const asked = meetServer(client).finally(() => void client.end({ timeout: 1 }));
   servers.set(url, asked);
   asked.catch(() => servers.delete(url));
   return asked;

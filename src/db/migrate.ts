@@ -9,7 +9,7 @@ import { GROUP_ROLES, type GroupRoles, letRolesCall } from './group-roles.ts';
 import { compareMigrations, type Migration, missingObjects, ownMigrations } from './migrations.ts';
 import { openClient } from './open.ts';
 import { foundations, JOURNAL, migrationInOwnSchema, OWN_SCHEMA } from './own-schema.ts';
-import { askServer } from './server.ts';
+import { meetServer } from './server.ts';
 import { setConfigs, VALUE_SETTINGS } from './value-settings.ts';
 
 /** The advisory lock that one migration at a time holds. */
@@ -66,7 +66,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   });
   const pg = abortOnDisconnect(client);
   try {
-    const { version, prepares } = await askServer(pg);
+    const { version, prepares } = await meetServer(pg);
     client.options.prepare = prepares;
     await refuseOtherEncodings(pg);
     const migrating = { version, migrations, turnMs, lockMs, roles };

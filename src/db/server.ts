@@ -4,7 +4,7 @@ import { errorCode } from './errors.ts';
 /** The oldest Postgres that Knock-on works with, as `server_version_num`. */
 const OLDEST = 150_000;
 
-/** Thrown where the server is too old. */
+/** Thrown where the server is too old, or the pooler before it allows no transactions. */
 export class UnsupportedPostgresError extends Error {
   override name = 'UnsupportedPostgresError';
 }
@@ -57,6 +57,33 @@ export async function askServer(pg: Sql): Promise<Server> {
     prepares:
       !pooled || (statement.name !== '' && names.length > 0 && !names.includes(statement.name)),
   };
+}
+
+/**
+ * The same, by a client of one connection that nobody else uses.
+ *
+ * @throws UnsupportedPostgresError also where a pooler allows no transactions
+ */
+export async function meetServer(pg: Sql): Promise<Server> {
+  const server = await askServer(pg);
+  if (server.pooled) await refuseStatementMode(pg);
+  return server;
+}
+
+/**
+ * A pooler in statement mode hangs up where a transaction begins. Why it did, postgres.js tells with
+ * the client's next statement.
+ */
+async function refuseStatementMode(pg: Sql): Promise<void> {
+  try {
+    await pg.begin((tx) => tx`select 1`).catch(() => pg`select 1`);
+  } catch (error) {
+    if (errorCode(error) !== '08P01') throw error;
+    throw new UnsupportedPostgresError(
+      'DATABASE_URL leads through a pooler in statement mode: Knock-on needs transactions. ' +
+        'Set its pool_mode to transaction or session.',
+    );
+  }
 }
 
 export const READ_ONLY =

@@ -45,7 +45,7 @@ export interface Connection extends Database {
  *
  * @throws ConfigError if the URL or `KNOCKON_SCHEMA` is missing or malformed
  * @throws EventSchemaError if a declared type's schema can't be used
- * @throws UnsupportedPostgresError if Postgres is older than 15
+ * @throws UnsupportedPostgresError if Postgres is older than 15, or the pooler in statement mode
  * @throws Error with Postgres' or the network's `code` if the database does not answer
  * @throws TypeError if an option is unknown, or not what it must be
  */
@@ -81,7 +81,7 @@ async function writeTypes(pg: Sql): Promise<void> {
  * @throws MigrationError with what to do if the role may not create the schema, or the schema was
  * made by another version. Nothing is changed then
  * @throws TypeError if `url` is no string
- * @throws UnsupportedPostgresError if Postgres is older than 15
+ * @throws UnsupportedPostgresError if Postgres is older than 15, or the pooler in statement mode
  */
 export async function migrate(url?: string): Promise<void> {
   checkOptions('migrate', { url }, { url: aString });

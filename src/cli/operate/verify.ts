@@ -82,7 +82,8 @@ async function readBalance(
       full,
     });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, name, message } = error as NodeJS.ErrnoException;
+    if (name === 'UnsupportedPostgresError') throw new CommandError(message);
     if (code === undefined) throw error;
     const known =
       code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;

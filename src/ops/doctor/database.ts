@@ -11,7 +11,7 @@ export async function checkDatabase({ database: { pg } }: DoctorContext): Promis
   const began = performance.now();
   const server = await soon(askServer(pg)).catch(asError);
   if (server instanceof UnsupportedPostgresError)
-    return [fail('database', server.message, 'Upgrade the server, then migrate.')];
+    return [fail('database', server.message, 'Then start every process again.')];
   if (server instanceof Error) {
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 ' +

@@ -157,6 +157,21 @@ describe.runIf(isPgbouncerInstalled).each([
   });
 });
 
+describe.runIf(isPgbouncerInstalled)('a pooler in statement mode', () => {
+  it('is named, by a pool and by the migration', async () => {
+    const url = await emptyDatabase();
+    const pooler = await startPgbouncer(url, FEW, ['pool_mode = statement']);
+    const database = connectDatabase(pooler.url);
+    const told =
+      'DATABASE_URL leads through a pooler in statement mode: Knock-on needs transactions. ' +
+      'Set its pool_mode to transaction or session.';
+    await expect(database.pg`select 1`).rejects.toThrow(told);
+    await expect(migrate(pooler.url)).rejects.toThrow(told);
+    await database.close();
+    await pooler.stop();
+  });
+});
+
 describe.runIf(isPgbouncerInstalled)('migrating by way of a pooler', () => {
   let pooler: TestPgbouncer;
   let url: string;
