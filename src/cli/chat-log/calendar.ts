@@ -181,10 +181,10 @@ export function dayAfter(date: string, days: number): string {
 }
 
 /**
- * The date in a file's name, such as `2009-02-23` in `ubuntu-2009-02-23_10.txt`; also `2009_02_23`,
+ * The days in a file's name, each once, such as `2009-02-23` in `ubuntu-2009-02-23_10.txt`; also `2009_02_23`,
  * `20090223` and `23Feb2009`.
  */
-export function dateInName(name: string): string | undefined {
+export function datesInName(name: string): string[] {
   const written = [
     ...[...name.matchAll(/(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)/g)].map(
       ([, year, , month, day]) => `${year}-${month}-${day}`,
@@ -194,5 +194,5 @@ export function dateInName(name: string): string | undefined {
         `${year}-${String(monthOf(month, { year, day }) ?? 0).padStart(2, '0')}-${day.padStart(2, '0')}`,
     ),
   ];
-  return written.find((date) => moment(date, 0, 0, 0) !== undefined);
+  return [...new Set(written)].filter((date) => moment(date, 0, 0, 0) !== undefined);
 }

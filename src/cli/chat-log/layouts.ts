@@ -1,4 +1,4 @@
-import { type Calendar, createCalendar, dateInName, dayAfter } from './calendar.ts';
+import { type Calendar, createCalendar, datesInName, dayAfter } from './calendar.ts';
 import { eggdrop } from './eggdrop.ts';
 import { type Dialect, irc, ircDated, ircParser } from './irc.ts';
 import { irssi } from './irssi.ts';
@@ -29,9 +29,9 @@ export interface DayOptions {
 /** The parser of a log that begins with these lines. */
 export function logParser(dialect: Dialect, sample: string[], options: DayOptions): LineParser {
   const { name, date, zone } = options;
-  const named = dateInName(name);
+  const [named, ...others] = datesInName(name);
   const first = date ?? named ?? markedDay(dialect, sample);
-  const isOneDay = named !== undefined;
+  const isOneDay = named !== undefined && others.length === 0;
   const staysInDay = dialect.marksDays === true || isOneDay;
   return ircParser(dialect, createCalendar({ first, staysInDay, isOneDay, zone }));
 }

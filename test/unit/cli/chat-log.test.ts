@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dateInName } from '../../../src/cli/chat-log/calendar.ts';
+import { datesInName } from '../../../src/cli/chat-log/calendar.ts';
 import { wideEncoding } from '../../../src/cli/chat-log/encoding.ts';
 import { readLines } from '../../../src/cli/chat-log/lines.ts';
 import type { LogLine } from '../../../src/cli/chat-log/message.ts';
@@ -304,6 +304,8 @@ test.each([
   ['ubuntu-2009-02-31.txt', undefined],
   ['chat-1234567890.txt', undefined],
   ['chat.txt', undefined],
-])('the date in %s is %s', (name, date) => {
-  expect(dateInName(name)).toBe(date);
+  ['range-2012-09-01_2012-09-03.log', '2012-09-01', '2012-09-03'],
+  ['2012-09-01-20120901.log', '2012-09-01'],
+])('the date in %s is %s', (name, ...dates) => {
+  expect(datesInName(name)).toEqual(dates.filter((date) => date !== undefined));
 });

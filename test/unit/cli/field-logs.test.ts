@@ -57,6 +57,17 @@ test('what a bouncer played back from earlier stays in its day', async () => {
   ]);
 });
 
+test('a file whose name has two days begins on the first, and a clock that goes back is of the next', async () => {
+  const log = ['[22:00]', '[09:00]', '[21:00]', '[08:00]'].map((time) => `${time} <ada> hi`);
+  const read = await shorts(log.join('\n'), 'range-2012-09-01_2012-09-03.log');
+  expect(read.map((line) => line.slice(0, 10))).toEqual([
+    '2012-09-01',
+    '2012-09-02',
+    '2012-09-02',
+    '2012-09-03',
+  ]);
+});
+
 test.each([
   ['just before midnight', ['23:30', '00:15', '23:31', '23:59', '00:02'], '23 24 23 23 24'],
   ['from the night, in the evening', ['22:00', '00:30', '22:01'], '23 24 23'],
