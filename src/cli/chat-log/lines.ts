@@ -1,4 +1,4 @@
-import { createDecoder, type Decoded, inBytes } from './encoding.ts';
+import { createDecoder, type Decoded, inBytes, peek, startingWith } from './encoding.ts';
 
 /** One line of a file. */
 export interface Line extends Decoded {
@@ -17,7 +17,7 @@ const LONGEST_LINE = 1024 * 1024;
 /**
  * Splits a stream of bytes into lines without ever holding more than one line and one chunk.
  *
- * CRLF and a last line without an end are fine.
+ * CRLF and a last line without an end are fine. So is CR alone, in a file that begins without any LF.
  *
  * @param options.encoding what a line is read as that is no UTF-8, such as `latin1` (default
  * windows-1252); a file in UTF-16 is detected
@@ -39,7 +39,10 @@ export async function* linesOf(
   const longest = options.longest ?? LONGEST_LINE;
   const decode = createDecoder(options.encoding);
   let number = 0;
-  for await (const { bytes: piece, overlong, unended } of split(bytes, longest)) {
+  const { head, rest } = await peek(bytes, HEAD);
+  const end = endOf(head.subarray(0, HEAD));
+  const pieces = split(startingWith(head, rest), end, longest);
+  for await (const { bytes: piece, overlong, unended } of pieces) {
     number += 1;
     const line = decode(piece.at(-1) === CR ? piece.subarray(0, -1) : piece);
     // A cut may go through a character: that is no other encoding.
@@ -52,13 +55,24 @@ export async function* linesOf(
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Bytes looked at to find out how lines end. */
+const HEAD = 64 * 1024;
+
+/** The last byte of a line end. A CR that is the last byte may be the first of two. */
+const endOf = (head: Uint8Array): number =>
+  head.includes(LF) || !head.subarray(0, -1).includes(CR) ? LF : CR;
+
 interface Piece {
   bytes: Uint8Array;
   overlong: boolean;
   unended?: boolean;
 }
 
-async function* split(chunks: AsyncIterable<Uint8Array>, longest: number): AsyncGenerator<Piece> {
+async function* split(
+  chunks: AsyncIterable<Uint8Array>,
+  lineEnd: number,
+  longest: number,
+): AsyncGenerator<Piece> {
   let parts: Uint8Array[] = [];
   let length = 0;
   const keep = (part: Uint8Array) => {
@@ -76,7 +90,7 @@ async function* split(chunks: AsyncIterable<Uint8Array>, longest: number): Async
   };
   for await (const chunk of chunks) {
     let from = 0;
-    for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, from)) {
+    for (let end = chunk.indexOf(lineEnd); end >= 0; end = chunk.indexOf(lineEnd, from)) {
       keep(chunk.subarray(from, end));
       yield take();
       from = end + 1;

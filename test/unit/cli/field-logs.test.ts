@@ -371,6 +371,13 @@ test('an hour that no twelve-hour clock has is none', async () => {
   ]);
 });
 
+test.each(['\n', '\r\n', '\r'])('lines may end in %j', async (end) => {
+  const log = ['[10:00] <ada> a', '[10:01] <bob> b', '  more', ''].join(end);
+  const right = ['2009-02-23 10:00 ada: a', '2009-02-23 10:01 bob: b\n  more'];
+  expect(await shorts(log, 'x-2009-02-23.log')).toEqual(right);
+  expect(await shorts(Buffer.from(log, 'utf16le'), 'x-2009-02-23.log')).toEqual(right);
+});
+
 test('the lines that follow belong to the message before', async () => {
   const log = `[10:00] <ada> Traceback (most recent call last):
   File "x.py", line 1, in <module>
