@@ -84,8 +84,9 @@ interface At {
 }
 
 /**
- * Reads RFC 3339, the same without an offset (then of the zone), or seconds or milliseconds since
- * 1970. Null where it is none of them, empty where there is none.
+ * Reads RFC 3339, the same without an offset (then of the zone), or seconds, milliseconds,
+ * microseconds or nanoseconds since 1970. Null where it is none of them, or of no year in which
+ * people chat; empty where there is none.
  */
 export function createMoments(zone = 'UTC'): (value: unknown) => At | null {
   const instant = createZone(zone);
@@ -95,7 +96,7 @@ export function createMoments(zone = 'UTC'): (value: unknown) => At | null {
     const wall = typeof value === 'number' ? fromEpoch(value) : readTime(value);
     if (!wall) return null;
     const { at, note } = wall.local ? instant(wall.ms, last) : { at: wall.ms };
-    if (!(Math.abs(at) <= 8.64e15)) return null;
+    if (!(at >= 0 && at < YEAR_2101)) return null;
     last = at;
     const place = wall.place ?? placeOf(wall.ms);
     return { sent_at: new Date(at).toISOString(), place, notes: note ? [note] : [] };
@@ -109,15 +110,23 @@ interface Wall {
   place?: string;
 }
 
+const YEAR_2101 = Date.UTC(2101, 0, 1);
+
+/** Of each unit the first value that is one of the next: 1e11 is in seconds the year 5138. */
 function fromEpoch(value: number): Wall | undefined {
-  // In milliseconds 1e11 is a day in 1973, in seconds the year 5138.
-  const ms = Math.trunc(Math.abs(value) < 1e11 ? value * 1000 : value);
+  const inMs = [
+    [1e11, 1000],
+    [1e14, 1],
+    [1e17, 1e-3],
+    [Number.POSITIVE_INFINITY, 1e-6],
+  ].find(([below = 0]) => Math.abs(value) < below)?.[1];
+  const ms = Math.trunc(value * (inMs ?? Number.NaN));
   return Math.abs(ms) <= 8.64e15 ? { ms } : undefined;
 }
 
 function readTime(value: unknown): Wall | undefined {
   const text = typeof value === 'string' ? value.trim() : '';
-  if (/^\d{9,13}(\.\d{1,9})?$/.test(text)) {
+  if (/^\d{9,19}(\.\d{1,9})?$/.test(text)) {
     const wall = fromEpoch(Number(text));
     return wall && { ...wall, place: /\.\d{6}$/.test(text) ? `=${text}` : undefined };
   }
