@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Command, InvalidArgumentError } from 'commander';
+import { databaseTrouble } from '../db/errors.ts';
 import { useSchema } from '../db/own-schema.ts';
 import { safeReason } from '../safe-error.ts';
 import type { Config } from '../settings/config.ts';
@@ -227,6 +228,8 @@ export function explained(error: unknown, config?: Config): never {
   if (code === 'EADDRINUSE')
     throw new CommandError(`${message}: something listens there already; set ${setting}.`);
   if (!code) throw error;
+  const trouble = databaseTrouble(cause);
+  if (trouble) throw new CommandError(`Could not start: ${trouble.problem}. ${trouble.remedy}`);
   const reason = safeReason(cause);
   throw new CommandError(
     `Could not start: ${reason.includes(code) ? reason : `${reason} (${code})`}`,

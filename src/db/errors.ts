@@ -35,6 +35,36 @@ export const NOT_MIGRATED = {
   hint: 'Run knockon migrate with its DATABASE_URL',
 };
 
+/** What is wrong with a database that answers, but not as it must, and what to do about it. */
+const TROUBLES: Record<string, { problem: string; remedy: string }> = {
+  '25006': {
+    problem:
+      'the database takes no writes: it is a standby, or default_transaction_read_only is on',
+    remedy:
+      'Name the primary in DATABASE_URL, or set default_transaction_read_only to off for the ' +
+      'database and the role.',
+  },
+  '3D000': {
+    problem: 'there is no such database',
+    remedy: 'Correct DATABASE_URL, or make the database, then run `knockon migrate`.',
+  },
+};
+
+/** What postgres.js tells as `write CONNECT_TIMEOUT`, with the host and the port. */
+function noAnswer(error: unknown): string {
+  if (error instanceof Error && error.cause) return noAnswer(error.cause);
+  const { address, port } = error as { address?: unknown; port?: unknown };
+  return `Postgres at ${address}:${port} did not answer in time`;
+}
+
+/** The same for an error; undefined where nothing better can be said than its own message. */
+export function databaseTrouble(error: unknown): { problem: string; remedy: string } | undefined {
+  const code = errorCode(error) ?? '';
+  if (code === 'CONNECT_TIMEOUT') return { problem: noAnswer(error), remedy: 'Is it running?' };
+  if (!NOT_MIGRATED.codes.includes(code)) return TROUBLES[code];
+  return { problem: NOT_MIGRATED.problem, remedy: `${NOT_MIGRATED.hint}.` };
+}
+
 /** Thrown where a process starts on such a database. */
 export class NotMigratedError extends Error {
   override name = 'NotMigratedError';

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres';
-import { errorCode } from './errors.ts';
+import { databaseTrouble, errorCode } from './errors.ts';
 
 /** The oldest Postgres that Knock-on works with, as `server_version_num`. */
 const OLDEST = 150_000;
@@ -86,14 +86,11 @@ async function refuseStatementMode(pg: Sql): Promise<void> {
   }
 }
 
-export const READ_ONLY =
-  'the database takes no writes: it is a standby, or default_transaction_read_only is on';
-
 /**
  * Asks as who writes does, and changes nothing: a standby answers what is only read. A session that
  * stays read-only is replaced.
  *
- * @returns what is wrong where the database takes no writes, or null
+ * @returns what is wrong where the database takes no writes or is not ours, or null
  * @throws where it does not answer
  */
 export async function askToWrite(pg: Sql): Promise<string | null> {
@@ -101,7 +98,8 @@ export async function askToWrite(pg: Sql): Promise<string | null> {
     await pg`select from knockon.subscribers limit 0 for update`;
     return null;
   } catch (error) {
-    if (errorCode(error) === '25006') return READ_ONLY;
+    const trouble = databaseTrouble(error);
+    if (trouble) return `${trouble.problem}. ${trouble.remedy}`;
     throw error;
   }
 }

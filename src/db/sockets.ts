@@ -141,6 +141,8 @@ export class Sockets {
     socket.on('data', (chunk) => this.#hear(socket, watched, chunk as Buffer));
     socket.once('close', () => this.#forget(socket));
     this.#watched.set(socket, watched);
+    // postgres.js names them where a connection fails.
+    if (host !== ANY) Object.assign(socket, { host: host.name, port: host.port });
     pools.set(this.#database, (pools.get(this.#database) ?? new Set()).add(this));
     // Where this process hung, answers lie here that are read before the immediate.
     const look = () => setImmediate(() => this.#look());

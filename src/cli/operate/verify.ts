@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { databaseTrouble } from '../../db/errors.ts';
 import type { Balance } from '../../ops/status/verify.ts';
 import { counted } from '../../ops/wording.ts';
 import type { TemporalServer } from '../../transport/temporal/transport.ts';
@@ -85,10 +86,11 @@ async function readBalance(
     const { code, name, message } = error as NodeJS.ErrnoException;
     if (name === 'UnsupportedPostgresError') throw new CommandError(message);
     if (code === undefined) throw error;
-    const known =
-      code === '42P01' ? 'it has no schema of Knock-on: run `knockon migrate`' : message || code;
+    const trouble = databaseTrouble(error);
+    if (trouble)
+      throw new CommandError(`The database can't be read: ${trouble.problem}. ${trouble.remedy}`);
     throw new CommandError(
-      `The database can't be read: ${known}. Is it the one in DATABASE_URL or up.json, and is it ` +
+      `The database can't be read: ${message || code}. Is it the one in DATABASE_URL or up.json, and is it ` +
         'running?',
     );
   } finally {

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { errorCode } from '../../db/errors.ts';
+import { databaseTrouble, errorCode } from '../../db/errors.ts';
 import { compareMigrations, missingObjects } from '../../db/migrations.ts';
 import { askServer, databaseTime, UnsupportedPostgresError } from '../../db/server.ts';
 import { soon } from '../../db/soon.ts';
@@ -13,6 +13,8 @@ export async function checkDatabase({ database: { pg } }: DoctorContext): Promis
   if (server instanceof UnsupportedPostgresError)
     return [fail('database', server.message, 'Then start every process again.')];
   if (server instanceof Error) {
+    const trouble = databaseTrouble(server);
+    if (trouble) return [fail('database', trouble.problem, trouble.remedy)];
     const remedy =
       'Start Postgres, or correct DATABASE_URL of all processes. Messages are refused with 503 ' +
       'meanwhile; what is stored is safe.';
@@ -43,11 +45,14 @@ export async function checkWrites({ database: { pg } }: DoctorContext): Promise<
     })
     .catch(asError);
   if (failure === takeBack) return [pass('writes', 'Postgres takes what is written')];
+  const meanwhile = 'Messages are refused with 503 meanwhile; what is stored is safe.';
+  const trouble = databaseTrouble(failure);
+  if (trouble) return [fail('writes', trouble.problem, `${trouble.remedy} ${meanwhile}`)];
   const detail = `Postgres takes nothing: ${whyNoWrites(failure)}`;
   const remedy =
-    'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see that ' +
-    'it is no standby. Messages are refused with 503 meanwhile; what is stored is safe.';
-  return [fail('writes', detail, remedy)];
+    'Make room on its disk (https://www.postgresql.org/docs/current/disk-full.html), or see in ' +
+    "Postgres' log what stops it.";
+  return [fail('writes', detail, `${remedy} ${meanwhile}`)];
 }
 
 /** In our words too, for the text of an error that a function raised is not told. */

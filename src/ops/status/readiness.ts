@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { errorCode } from '../../db/errors.ts';
-import { READ_ONLY } from '../../db/server.ts';
+import { databaseTrouble, errorCode } from '../../db/errors.ts';
 import { soon } from '../../db/soon.ts';
 import { oldestUndispatched } from '../../outbox/ledger.ts';
 import { safeReason } from '../../safe-error.ts';
@@ -57,7 +56,10 @@ export async function readiness(
     };
   } catch (error) {
     const isReadOnly = errorCode(error) === '25006';
-    const problem = isReadOnly ? READ_ONLY : `the database does not answer: ${safeReason(error)}`;
+    const trouble = databaseTrouble(error);
+    const problem = trouble
+      ? `${trouble.problem}. ${trouble.remedy}`
+      : `the database does not answer: ${safeReason(error)}`;
     return {
       ok: false,
       detail: {

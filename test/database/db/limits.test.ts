@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase } from '../../../src/db/client.ts';
 import { Places, PoolBusyError } from '../../../src/db/connection-limit.ts';
-import { errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
+import { databaseTrouble, errorCode, isDatabaseAway } from '../../../src/db/errors.ts';
 import { readConfig } from '../../../src/settings/config.ts';
 import { createBoss } from '../../../src/transport/pg-boss/boss.ts';
 import { askPostgres, startHealth } from '../../../src/workers/process/health.ts';
@@ -261,6 +261,18 @@ const readOnly = (on: boolean) =>
     `alter database ${new URL(test.url).pathname.slice(1)}
      set default_transaction_read_only = ${on ? 'on' : 'off'}`,
   );
+
+it('a server that does not answer is named by its host and port', async () => {
+  const server = createServer(() => {});
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const database = connect(`postgres://u:p@127.0.0.1:${port}/k`, { waitMs: 10_000 });
+  const error = await database.pg`select 1`.catch((failure: unknown) => failure);
+  server.close();
+  expect(databaseTrouble(error)?.problem).toBe(
+    `Postgres at 127.0.0.1:${port} did not answer in time`,
+  );
+});
 
 it('goes on by new connections once a database takes writes again', async () => {
   await test.database.pg`create table written (n int)`;

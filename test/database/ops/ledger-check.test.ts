@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectDatabase } from '../../../src/db/client.ts';
 import { LedgerCheck } from '../../../src/ops/status/ledger-check.ts';
 import { registerLedgerMetrics } from '../../../src/ops/status/metrics.ts';
 import { readiness } from '../../../src/ops/status/readiness.ts';
-import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
+import { emptyDatabase, freshDatabase, type TestDatabase } from '../../harness/database.ts';
 import { dispatchMessages, runsEverything, runsNothing, writeReceipts } from './ledger-rows.ts';
 
 const log = pino({ level: 'silent' });
@@ -104,5 +105,21 @@ describe('the background check', () => {
       ok: true,
       detail: { ledger: { missing: 0, oldest_missing_seconds: null } },
     });
+  });
+});
+
+describe('a database that is not as it must be', () => {
+  it.each([
+    ['not migrated', async () => emptyDatabase(), 'Run knockon migrate'],
+    [
+      'not there',
+      async () => (await emptyDatabase()).replace(/[^/]+$/, 'nowhere'),
+      'no such database',
+    ],
+  ])('is told by /readyz where it is %s', async (_, url, told) => {
+    const database = connectDatabase(await url());
+    const { ok, detail } = await readiness(database, 60_000, null);
+    await database.close();
+    expect([ok, detail.problem]).toEqual([false, expect.stringContaining(told)]);
   });
 });
