@@ -82,20 +82,31 @@ function authorOf(record: Fields, users: Users): string {
 
 /** The text, else what stands in its place; and the names of its files. */
 function textOf(record: Fields, users: Users): string {
-  const attached = list(record.attachments).flatMap((one) => [
-    string(one.pretext),
-    string(one.text) || string(one.fallback) || string(one.title),
-  ]);
+  const attached = list(record.attachments)
+    .filter((one) => !isUnfurled(one))
+    .map(textOfAttachment);
   const files = [...list([record.file]), ...list(record.files)].map(
     (file) => `[file: ${string(file.name) || string(file.title) || string(file.id)}]`,
   );
   const comment = isObject(record.comment) ? string(record.comment.comment) : '';
-  const said =
-    comment ||
-    string(record.text) ||
-    textOfBlocks(list(record.blocks)) ||
-    attached.filter(Boolean).join('\n');
-  return [resolved(said, users), ...files].filter(Boolean).join('\n');
+  const said = comment || string(record.text) || textOfBlocks(list(record.blocks));
+  const texts = [said, ...attached].map((text) => resolved(text, users));
+  return [...texts, ...files].filter(Boolean).join('\n');
+}
+
+/** What Slack shows of a link that was posted is nobody's words. */
+const isUnfurled = ({ from_url, original_url, is_msg_unfurl }: Fields): boolean =>
+  string(from_url) !== '' || string(original_url) !== '' || is_msg_unfurl === true;
+
+function textOfAttachment(attachment: Fields): string {
+  const fields = list(attachment.fields).map(({ title, value }) =>
+    [string(title), string(value)].filter(Boolean).join(': '),
+  );
+  const parts = [
+    ...[attachment.pretext, attachment.title, attachment.text].map(string),
+    ...[textOfBlocks(list(attachment.blocks)), ...fields],
+  ].filter(Boolean);
+  return parts.join('\n') || string(attachment.fallback);
 }
 
 /** How deep blocks are read: a list within a list within a block. */
@@ -115,7 +126,10 @@ function textOfBlock(block: Fields, depth: number): string {
   if (type === 'emoji') return `:${string(name)}:`;
   if (type === 'link') return `<${escaped(string(url))}|${escaped(string(text) || string(url))}>`;
   const own = isObject(text) ? string(text.text) : escaped(string(text));
-  return own || textOfBlocks(list(block.elements), depth + 1);
+  const fields = list(block.fields).map((field) => string(field.text));
+  return [own || textOfBlocks(list(block.elements), depth + 1), ...fields]
+    .filter(Boolean)
+    .join('\n');
 }
 
 const escaped = (text: string) =>
@@ -145,10 +159,17 @@ export function resolved(text: string, users: Users): string {
 const unescaped = (text: string) =>
   text.replace(/&(lt|gt|amp);/g, (_whole, sign: string) => SIGNS[sign] ?? '');
 
-/** The names in `users.json`: the handle, by which people are mentioned, else the name shown. */
+/**
+ * The names in `users.json`: the handle, by which people are mentioned, else the name shown.
+ *
+ * @throws Error where it is no list, nor the API's answer with a list at `members`
+ */
 export function readUsers(text: string): Users {
   const parsed: unknown = JSON.parse(text);
-  const users = list(parsed).map((user) => [string(user.id), nameIn(user)] as const);
+  const members = isObject(parsed) ? parsed.members : parsed;
+  if (!Array.isArray(members))
+    throw new Error('it must be a list of users, or have one at members');
+  const users = list(members).map((user) => [string(user.id), nameIn(user)] as const);
   return new Map(users.filter(([id, name]) => id && name));
 }
 

@@ -188,6 +188,43 @@ test("Slack's messages as JSON lines are read as Slack's, and again with names t
     expect((await run('alone/x.jsonl', options)).summary).toMatchObject({ already_there: 3 });
 });
 
+test("what is attached to Slack's messages belongs to them, but not what it shows of links", async () => {
+  const field = (title: string, value: string) => ({ title, value });
+  const messages = [
+    {
+      text: 'deploy',
+      attachments: [
+        {
+          pretext: 'see <@U2>',
+          title: 'Build 7',
+          text: 'failed',
+          fields: [field('Branch', 'a&lt;b')],
+        },
+        { from_url: 'https://example.com/', title: 'Example', text: 'a page' },
+      ],
+    },
+    { text: '', attachments: [{ fallback: 'f', fields: [field('Host', 'a1'), field('', 'up')] }] },
+    {
+      text: '',
+      blocks: [{ type: 'section', fields: [{ type: 'mrkdwn', text: '*Host*' }, { text: 'a1' }] }],
+    },
+  ].map((one, n) => ({ ...one, user: 'U1', ts: `135551752${n}.000001` }));
+  write({
+    'users.json': JSON.stringify({ ok: true, members: JSON.parse(users) }),
+    'a.json': day(...messages),
+  });
+  await run('a.json');
+  expect(said()).toEqual([
+    'ada: deploy\nsee @Bob\nBuild 7\nfailed\nBranch: a<b',
+    'ada: Host: a1\nup',
+    'ada: *Host*\na1',
+  ]);
+  write({ 'bad.json': '{"ok": false}' });
+  await expect(run('a.json', { users: join(folder, 'bad.json') })).rejects.toThrow(
+    /bad\.json can't be read as Slack's users\.json: it must be a list of users/,
+  );
+});
+
 test('a file packed by gzip is read as what is in it, also from stdin', async () => {
   const log = '[10:00] <ada> hi\n';
   write({ 'a-2009-02-23.log.gz': gzipSync(log) });
