@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { birthOf } from '../../local/processes/process-identity.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
@@ -68,7 +68,8 @@ export function findApi(
   const { env = process.env } = surroundings;
   const found = findUpFile(surroundings);
   const url = given.apiUrl ?? env.KNOCKON_API_URL ?? found?.up.api_url;
-  if (!url) throw noApi(found?.searched ?? searched(surroundings), whose);
+  if (!url)
+    throw unreadable(surroundings) ?? noApi(found?.searched ?? searched(surroundings), whose);
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw new CommandError(
       `The API's URL ${JSON.stringify(url)} must be one such as http://127.0.0.1:3000`,
@@ -119,6 +120,23 @@ function noApi(folder: string, whose: keyof typeof keys): CommandError {
 export function findUpFile({ env = process.env, cwd = process.cwd() }: Surroundings = {}) {
   for (const path of candidates(env, cwd)) {
     if (existsSync(path)) return { path, up: readUpFile(path), searched: path };
+  }
+  return undefined;
+}
+
+/** What is told where an `up.json` may be there and can't be looked at; undefined: none is. */
+function unreadable({ env = process.env, cwd = process.cwd() }: Surroundings) {
+  for (const path of candidates(env, cwd)) {
+    try {
+      statSync(path);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR')
+        return new CommandError(
+          `${path} can't be read (${code}): run this as the user who ran \`npm start\`, or give ` +
+            '--api-url and --api-key.',
+        );
+    }
   }
   return undefined;
 }

@@ -21,16 +21,37 @@ const own =
  */
 export async function openHome(env: NodeJS.ProcessEnv = process.env): Promise<Home> {
   const folder = resolve(env.KNOCKON_HOME?.trim() || '.knockon');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   // A folder that keeps other things too may be open to others for a reason. What we put there is
   // closed all the same.
   if ((await readdir(folder)).every((name) => own.test(name))) await chmod(folder, 0o700);
-  await mkdir(join(folder, 'logs'), { recursive: true, mode: 0o700 });
+  await makeFolder(join(folder, 'logs'));
   return {
     folder,
     path: (...names) => join(folder, ...names),
     log: (name) => join(folder, 'logs', `${name.replaceAll(' ', '-')}.log`),
   };
+}
+
+/** What is wrong where a folder can't be made. */
+const troubles: Record<string, string> = {
+  EEXIST: 'there is a file of that name',
+  ENOTDIR: 'a part of that path is a file',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'nothing can be written there',
+};
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    const trouble = troubles[error.code ?? ''];
+    if (!trouble) throw error;
+    throw new Error(
+      `The folder ${folder} can't be used: ${trouble}. ` +
+        'Move that away, or set KNOCKON_HOME to a folder of your own.',
+      { cause: error },
+    );
+  });
 }
 
 /** Made at the first start and kept: with another secret, what was sealed could not be read. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -71,6 +71,15 @@ test('the key of up.json is not sent to another API', () => {
 
 test('nothing running says to npm start', () => {
   expect(() => findApi({}, { cwd, env: {} })).toThrow(/up\.json.*npm start.*--api-url/);
+});
+
+test('a home that can not be looked into is named, and not taken for an empty one', () => {
+  const home = mkdtempSync(join(tmpdir(), 'knockon-home-'));
+  symlinkSync('up.json', join(home, 'up.json'));
+  expect(() => findApi({}, { env: { KNOCKON_HOME: home }, cwd: home }, 'operator')).toThrow(
+    `${join(home, 'up.json')} can't be read (ELOOP)`,
+  );
+  rmSync(home, { recursive: true });
 });
 
 test('an address that is no URL is shown', () => {

@@ -160,3 +160,11 @@ describe('supervision', () => {
     await service.stop();
   });
 });
+
+it('a home that is a file is named, with what to do', async () => {
+  const file = join(await mkdtemp(join(tmpdir(), 'knockon-home-')), 'file');
+  await writeFile(file, '');
+  await expect(openHome({ KNOCKON_HOME: file })).rejects.toThrow(
+    `The folder ${file} can't be used: there is a file of that name. Move that away, or set`,
+  );
+});
