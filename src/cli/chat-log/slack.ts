@@ -1,7 +1,7 @@
 import { createMoments, type Fields, isObject, type RecordReader } from './json.ts';
 import { type Parsed, type SystemKind, toMessage } from './message.ts';
 
-/** Names by the ids of Slack's users. */
+/** Names by the ids of Slack's users and channels. */
 export type Users = Map<string, string>;
 
 /** A message of Slack's export is known by its `ts`. */
@@ -147,7 +147,7 @@ export function resolved(text: string, users: Users): string {
     if (sign) return SIGNS[sign] ?? '';
     const label = given && unescaped(given);
     if (kind === '@') return `@${users.get(target) ?? label ?? target}`;
-    if (kind === '#') return `#${label || target}`;
+    if (kind === '#') return `#${label || users.get(target) || target}`;
     if (kind === '!')
       return label ? label.replace(/^@?/, target.startsWith('date') ? '' : '@') : `@${target}`;
     const link = unescaped(target);

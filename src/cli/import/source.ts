@@ -162,10 +162,19 @@ function known(file: string, called: string): Users {
   return last.users;
 }
 
+/** The names of the channels in an export, which lie beside its users. */
+function channelsBeside(file: string): Users {
+  const lists = ['channels.json', 'groups.json'].map((name) => join(dirname(file), name));
+  return new Map(
+    lists.filter(existsSync).flatMap((path) => [...readUsers(readFileSync(path, 'utf8'))]),
+  );
+}
+
 /** @param called how an error names it */
 function usersOf(file: string, called = file): Users {
   try {
-    return readUsers(readFileSync(file, 'utf8'));
+    const users = readUsers(readFileSync(file, 'utf8'));
+    return new Map([...users, ...channelsBeside(file)]);
   } catch (error) {
     throw new CommandError(
       `${called} can't be read as Slack's users.json: ${(error as Error).message}`,

@@ -225,6 +225,21 @@ test("what is attached to Slack's messages belongs to them, but not what it show
   );
 });
 
+test("channels in Slack's messages are written out by the lists beside users.json", async () => {
+  write({
+    'x/users.json': users,
+    'x/channels.json': '[{"id": "C1", "name": "general"}]',
+    'x/groups.json': '[{"id": "G1", "name": "staff"}]',
+    'x/general/a.json': day({
+      user: 'U1',
+      text: '<#C1|> <#C1> <#G1|> <#C9>',
+      ts: '1355517523.000005',
+    }),
+  });
+  await run('x');
+  expect(said()).toEqual(['ada: #general #general #staff #C9']);
+});
+
 test('a file packed by gzip is read as what is in it, also from stdin', async () => {
   const log = '[10:00] <ada> hi\n';
   write({ 'a-2009-02-23.log.gz': gzipSync(log) });
