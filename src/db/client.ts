@@ -107,7 +107,7 @@ export function connectDatabase(url: string, options: DatabaseOptions = {}): Dat
   };
 }
 
-/** A client whose connections have our settings and time limits. Statements wait for one in turn. */
+/** A client whose connections have our settings and limits. Statements wait for one in turn. */
 function openPool(url: string, max: number, options: DatabaseOptions): postgres.Sql {
   const waits = { waitMs: options.waitMs ?? 5000, mostWaiting: MOST_WAITING };
   const { client, sockets } = openConnections(url, max, options);

@@ -71,8 +71,8 @@ export async function meetServer(pg: Sql): Promise<Server> {
 }
 
 /**
- * A pooler in statement mode hangs up where a transaction begins. Why it did, postgres.js tells with
- * the client's next statement.
+ * A pooler in statement mode hangs up where a transaction begins. Why it did, postgres.js tells
+ * with the client's next statement.
  */
 async function refuseStatementMode(pg: Sql): Promise<void> {
   try {
