@@ -1,19 +1,25 @@
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 
+/** Events of a schedule that are looked at: those that were emitted last. */
+const LAST = 100;
+
 /**
- * Whether the newest event of a schedule is still open: a subscriber that is not retired has
- * neither done it nor given it up.
+ * Whether an event of a schedule is still open: a subscriber that is not retired has neither done
+ * it nor given it up. Which run was emitted last does not matter: one that was triggered, or
+ * backfilled, may be done before an older one.
  */
 export async function isOpen(tx: Transaction, schedule: string): Promise<boolean> {
   const [row] = await tx.execute<{ is_open: boolean }>(sql`
-    with newest as (
+    with newest as materialized (
       select event_id from knockon.schedule_runs
-      where schedule = ${schedule} and event_id is not null order by at desc limit 1
+      where schedule = ${schedule} and event_id is not null order by event_id desc limit ${LAST}
     )
     select exists (
-      select from newest n join knockon.outbox o using (event_id)
-        left join knockon.dispatches d on d.id = o.dispatch_id
+      select from newest n
+        cross join lateral (select * from knockon.outbox where event_id = n.event_id limit 1) o
+        left join lateral (select * from knockon.dispatches where id = o.dispatch_id limit 1) d
+          on true
       where not exists (select from knockon.dead_letters l
           where l.event_id = n.event_id and l.subscriber = 'schema')
         and (o.dispatch_id is null or exists (

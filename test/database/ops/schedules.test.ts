@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
+import { triggerSchedule } from '../../../src/ops/schedules/control.ts';
 import { emitDue } from '../../../src/ops/schedules/emit-due.ts';
 import { putSchedule, type ScheduleGiven } from '../../../src/ops/schedules/put.ts';
 import { freshDatabase, type TestDatabase } from '../../harness/database.ts';
@@ -238,6 +239,27 @@ describe('a schedule that skips what would overlap', () => {
     const skips = await database.pg`select count(*)::int from knockon.schedule_runs
       where event_id is null`;
     expect(skips).toEqual([{ count: 3 }]);
+  });
+
+  test('skips too while an event is open that was emitted before one that is done', async () => {
+    await subscribe();
+    await setClock('2027-01-01T00:00:00Z');
+    await make({ cron: '0 * * * *', overlap: 'skip' });
+    for (const at of ['2027-01-01T00:20:00Z', '2027-01-01T00:25:00Z']) {
+      await setClock(at);
+      await skipped.db.transaction((tx) => triggerSchedule(tx, { name: 'digest', by: 'ada' }));
+    }
+    await database.pg`insert into knockon.dispatches (id, type, size, subscribers)
+      select event_id, type, 1, '{mailer}' from knockon.outbox`;
+    await database.pg`update knockon.outbox set dispatch_id = event_id`;
+    await database.pg`insert into knockon.receipts (event_id, subscriber)
+      select event_id, 'mailer' from knockon.outbox order by event_id desc limit 1`;
+    await walk('2027-01-01T01:00:00Z', '2027-01-01T01:00:00Z', 60);
+    expect(await emitted()).toHaveLength(2);
+    await database.pg`insert into knockon.receipts (event_id, subscriber)
+      select event_id, 'mailer' from knockon.outbox order by event_id limit 1`;
+    await walk('2027-01-01T02:00:00Z', '2027-01-01T02:00:00Z', 60);
+    expect(await emitted()).toHaveLength(3);
   });
 
   test('emits the newest of several that are due at once', async () => {
