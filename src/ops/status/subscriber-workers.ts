@@ -72,8 +72,9 @@ export const isFresh = ({ seen_at }: Poller, now: number): boolean =>
 export const PAUSE_HOLDS = 5000;
 
 /**
- * Every worker has been seen since, a moment after the pause, and is at no call. Those in other
- * languages say nothing: their calls have ended once the time limit of one is over.
+ * Every worker of effects has been seen since, a moment after the pause, and is at no call of it.
+ * Those that did not host it are waited for too: one may have begun to since it was last seen.
+ * Workers in other languages say nothing: their calls have ended once the time limit of one is over.
  */
 export function isDrained(
   { name, host, calls_have_ended }: HasWorkers,
@@ -81,9 +82,9 @@ export function isDrained(
   workers: WorkerPresence[],
 ): boolean {
   if (host === 'worker') return calls_have_ended === true;
-  const hosts = workers.filter(({ alive, effects }) => alive && effects[name]);
-  return hosts.every(
+  const ours = workers.filter(({ alive, kind }) => alive && kind === 'effects');
+  return ours.every(
     ({ seen_at, effects }) =>
-      seen_at.getTime() > pausedAt.getTime() + 1000 && effects[name]?.running === 0,
+      seen_at.getTime() > pausedAt.getTime() + 1000 && (effects[name]?.running ?? 0) === 0,
   );
 }
