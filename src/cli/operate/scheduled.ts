@@ -48,6 +48,8 @@ async function show({ api, terminal, options }: Ops<ScheduledOptions>): Promise<
   if (counts.count === 0) return terminal.out('Nothing is scheduled.');
   const types = counts.types.map((one) => [one.type, one.count, one.next_at]);
   terminal.out(table(terminal, ['type', 'scheduled', 'next'], types));
+  const count = type ? (counts.types.find((one) => one.type === type)?.count ?? 0) : counts.count;
+  if (count === 0) return terminal.out(`\nNo event of the type ${type} is scheduled.`);
   const rows = events.map((event) => [
     event.deliver_at,
     event.type,
@@ -55,7 +57,7 @@ async function show({ api, terminal, options }: Ops<ScheduledOptions>): Promise<
     event.key,
     event.id,
   ]);
-  const more = counts.count > rows.length && !type ? `, of ${counted(counts.count, 'event')}` : '';
+  const more = count > rows.length ? `, of ${counted(count, 'event')}` : '';
   terminal.out(`\nThe next ${rows.length}${more}:`);
   terminal.out(table(terminal, ['due', 'type', 'workspace', 'key', 'event'], rows));
 }

@@ -45,6 +45,16 @@ const interrupted: Failure = {
   ours: true,
 };
 
+const outOfTime: Failure = {
+  cause: 'timeout',
+  detail: "its call's time limit was over before the answer came",
+  ours: true,
+};
+
+/** Why a request was broken off that its caller waits for no more. */
+const breakOf = ({ reason }: AbortSignal): Failure =>
+  reason instanceof Error && reason.name === 'CallTimeout' ? outOfTime : interrupted;
+
 /** Makes the function that sends signed requests; its connections and names are its own. */
 export function createSender(options: SenderOptions): Send {
   const { nameServers: servers, timeoutMs: usualMs } = options;
@@ -65,7 +75,7 @@ export function createSender(options: SenderOptions): Send {
     try {
       return await post(asked, dispatcher, stop, elapsedMs);
     } catch (error) {
-      const failure = signal?.aborted ? interrupted : failureOf(error, timeLimit, timeoutMs);
+      const failure = signal?.aborted ? breakOf(signal) : failureOf(error, timeLimit, timeoutMs);
       return withoutResponse(elapsedMs(), failure);
     }
   };
