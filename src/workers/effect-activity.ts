@@ -8,7 +8,7 @@ import type { Database } from '../db/client.ts';
 import type { Beat } from '../transport/dispatch.ts';
 import type { Quarantine } from '../transport/quarantine.ts';
 import { takeRateSlot } from '../transport/rate-slots.ts';
-import type { EffectSlot } from './http-subscribers.ts';
+import type { CurrentEffect } from './http-subscribers.ts';
 import type { CallEffect, Middleware } from './middleware.ts';
 
 /**
@@ -19,7 +19,11 @@ export const HEARTBEAT = 3000;
 
 /** An effect as Temporal calls it: the activity. */
 export const effectActivity =
-  (slot: EffectSlot, db: Database['db'], options: Omit<CallOptions, 'attempt'> = {}): CallEffect =>
+  (
+    slot: CurrentEffect,
+    db: Database['db'],
+    options: Omit<CallOptions, 'attempt'> = {},
+  ): CallEffect =>
   async (call) => {
     const { info, cancellationSignal } = Context.current();
     const attempt = info.attempt + (call.tried ?? 0);

@@ -17,12 +17,12 @@ const EVERY = 2000;
 const LONGEST_MS = 15 * 60_000;
 
 /** An effect as it is at this moment: a call takes it when it begins. */
-export interface EffectSlot {
+export interface CurrentEffect {
   effect: Effect;
 }
 
 /** Hosts one more effect while the process runs. */
-export type HostMore = (slot: EffectSlot) => Promise<HostedEffect>;
+export type HostMore = (slot: CurrentEffect) => Promise<HostedEffect>;
 
 /** An effect that is hosted. */
 export interface HostedEffect {
@@ -96,10 +96,10 @@ const readRows = (pg: Sql, only: string[] | undefined) => pg<Row[]>`
       end))
   order by s.name`;
 
-interface Hosted {
+interface HostedSubscriber {
   /** What is written of it, as it was taken up. */
   written: string;
-  slot: EffectSlot;
+  slot: CurrentEffect;
   hosted: HostedEffect;
 }
 
@@ -126,7 +126,7 @@ class HttpSubscribers {
   readonly #wiring: Wiring;
   readonly #seal: Seal;
   #make: Promise<MakeEffect> | undefined;
-  readonly #hosted = new Map<string, Hosted>();
+  readonly #hosted = new Map<string, HostedSubscriber>();
   /** Their calls under way have not ended yet. */
   readonly #leaving = new Set<string>();
   readonly #refused = new Set<string>();

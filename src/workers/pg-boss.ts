@@ -15,7 +15,7 @@ import { Quarantines } from '../transport/quarantine.ts';
 import { rateSlotsOf } from '../transport/rate-slots.ts';
 import { ControlWatcher } from './control-watcher.ts';
 import { type EffectHost, type Hosted, tellingAttempts } from './host-effects.ts';
-import type { EffectSlot } from './http-subscribers.ts';
+import type { CurrentEffect } from './http-subscribers.ts';
 import { compose } from './middleware.ts';
 import { LimitedLog, tellingLetters } from './process/limited-log.ts';
 import { repeat } from './process/repeat.ts';
@@ -114,7 +114,7 @@ interface Shared {
   tellLetters(letters: DeadLetters): void;
 }
 
-function consumerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Consumer {
+function consumerOf(slot: CurrentEffect, shared: Shared, hosted: Hosted): Consumer {
   const { config, database, log } = hosted;
   const { effect } = slot;
   const { task_queue: queue, limit } = effect;
@@ -148,7 +148,7 @@ function consumerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Consumer 
 }
 
 function callOf(
-  slot: EffectSlot,
+  slot: CurrentEffect,
   slots: CallSlots,
   shared: Shared,
   { database, metrics, presence }: Hosted,

@@ -15,7 +15,7 @@ import {
   type TellBeat,
 } from './effect-activity.ts';
 import { type EffectHost, type Hosted, tellingAttempts } from './host-effects.ts';
-import type { EffectSlot, HostedEffect } from './http-subscribers.ts';
+import type { CurrentEffect, HostedEffect } from './http-subscribers.ts';
 import { compose, type Middleware } from './middleware.ts';
 import { temporalFailures } from './temporal-failures.ts';
 import { connectWorker, installRuntime, workerPolls } from './temporal-runtime.ts';
@@ -119,7 +119,7 @@ const aloneOf = (shared: Shared, { database }: Hosted): Shared => ({
   options: { ...shared.options, reader: EventReader.ofEach(database.db) },
 });
 
-async function workerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Promise<Worker> {
+async function workerOf(slot: CurrentEffect, shared: Shared, hosted: Hosted): Promise<Worker> {
   const { config, presence } = hosted;
   const { effect } = slot;
   const concurrency = effect.concurrency ?? config.KNOCKON_CONCURRENCY;
@@ -144,7 +144,7 @@ async function workerOf(slot: EffectSlot, shared: Shared, hosted: Hosted): Promi
   });
 }
 
-function activityOf(slot: EffectSlot, slots: CallSlots, shared: Shared, hosted: Hosted) {
+function activityOf(slot: CurrentEffect, slots: CallSlots, shared: Shared, hosted: Hosted) {
   const { database, metrics, presence } = hosted;
   const { effect } = slot;
   return compose(

@@ -48,7 +48,7 @@ export const deferredAnswer = (inMs: number): EffectAnswer => ({
  *
  * @returns undefined for every other error
  */
-export async function putOff({
+export async function deferIfAway({
   error,
   db,
   signal,

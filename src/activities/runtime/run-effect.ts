@@ -18,7 +18,7 @@ import { postgresLocks } from './locks/postgres.ts';
 import { tryFastPath } from './ordering/fast-path.ts';
 import type { OrderedCall } from './ordering/run-turn.ts';
 import { runSlowPath } from './ordering/slow-path.ts';
-import { putOff } from './outage.ts';
+import { deferIfAway } from './outage.ts';
 import { asWaits } from './outcomes.ts';
 import { oneTarget, outside } from './outside-call.ts';
 import { type Paging, pageByPage, readAtOnce } from './paged-call.ts';
@@ -78,7 +78,7 @@ export async function answer(
   const report = new CallReport(call, options);
   const asked = upcasting(debouncing(checkingAnswers(effect)));
   const calling = { effect: asked, db, call, signal, options, report };
-  const answered = await runOrPutOff(calling);
+  const answered = await runOrDefer(calling);
   if (answered.put_off !== undefined) return answered;
   report.outcomes(answered.open);
   const open = truncateOutcomes(answered.open);
@@ -104,7 +104,7 @@ function throwIfRetried({ alone, tried, target }: EffectCall, open: OpenOutcome[
 const HELD = { atMost: 20_000, part: 0.5 };
 
 /** @throws CallFailure */
-async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
+async function runOrDefer(calling: Calling): Promise<EffectAnswer> {
   const { effect, db, call, signal, report } = calling;
   const heldUntil = performance.now() + Math.min(HELD.atMost, effect.timeout_ms * HELD.part);
   try {
@@ -112,12 +112,12 @@ async function runOrPutOff(calling: Calling): Promise<EffectAnswer> {
   } catch (error) {
     if (isUnknownDispatch(error)) throw error;
     const { cause, reason } = explain(error);
-    const unmade =
+    const deferred =
       (await partHeld(calling, error).catch(() => undefined)) ??
-      (await putOff({ error, db, signal, atMostMs: heldUntil - performance.now() }));
+      (await deferIfAway({ error, db, signal, atMostMs: heldUntil - performance.now() }));
     // A stopping worker breaks off its calls; nobody needs to hear of that.
-    if (unmade && !signal.aborted) report.whole('put off', cause, error);
-    if (unmade) return unmade;
+    if (deferred && !signal.aborted) report.whole('put off', cause, error);
+    if (deferred) return deferred;
     // A group is halved next: none of its events has been tried by itself.
     const [event] = call.alone ? await recordFailure(db, call, reason).catch(() => []) : [];
     if (error instanceof MalformedAnswerError && event !== undefined)

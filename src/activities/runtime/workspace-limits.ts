@@ -54,19 +54,21 @@ export async function withinWorkspaceLimits(
   const token = randomUUID();
   const workspaces = groupBy(events, ({ workspace_id }) => workspace_id);
   const turns = await takeTurns({ effect, db, call }, token, workspaces);
-  const putOff = turns.flatMap((turn) => putOffBy(turn, workspaces.get(turn.workspace_id)!, call));
-  const later = new Set(putOff.map(({ event_id }) => event_id));
+  const deferred = turns.flatMap((turn) =>
+    deferredOf(turn, workspaces.get(turn.workspace_id)!, call),
+  );
+  const later = new Set(deferred.map(({ event_id }) => event_id));
   const ids = events.map(({ event_id }) => event_id).filter((id) => !later.has(id));
   if (ids.length === 0) {
-    await recordAttempts(db, effect.name, putOff, { lazily: true });
-    return { done: 0, open: putOff };
+    await recordAttempts(db, effect.name, deferred, { lazily: true });
+    return { done: 0, open: deferred };
   }
   const began = performance.now();
   try {
-    if (putOff.length === 0) return await run(call);
-    await recordAttempts(db, effect.name, putOff, { lazily: true });
+    if (deferred.length === 0) return await run(call);
+    await recordAttempts(db, effect.name, deferred, { lazily: true });
     const { open, ...answer } = await run({ ...call, events: { ids } });
-    return { ...answer, open: [...open, ...putOff] };
+    return { ...answer, open: [...open, ...deferred] };
   } finally {
     await endTurns(db, effect.name, token, performance.now() - began);
   }
@@ -92,7 +94,11 @@ const nameOf = ({ dispatch_id, events, target, targets }: EffectCall) =>
     .update(JSON.stringify([dispatch_id, events, target, targets]))
     .digest('base64url');
 
-function putOffBy({ may, wait_ms, gap_ms, most_ms }: Turn, events: OpenEvent[], call: EffectCall) {
+function deferredOf(
+  { may, wait_ms, gap_ms, most_ms }: Turn,
+  events: OpenEvent[],
+  call: EffectCall,
+) {
   const targets = call.targets ?? [call.target];
   return events.slice(may).flatMap(({ event_id, workspace_id }, i) => {
     const waits = laterIn({ id: event_id }, Math.min(wait_ms + i * gap_ms, most_ms), REASON);

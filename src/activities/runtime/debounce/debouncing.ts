@@ -5,10 +5,10 @@ import type { Answer, Effect } from '../effect.ts';
 import { laterIn, type Open } from '../outcomes.ts';
 import { type DebouncePolicy, type Decision, decide, type KeyedEvent } from './decide.ts';
 import {
+  type KeyPosition,
   lockStates,
+  readKeyPositions,
   readLatest,
-  readStandings,
-  type Standing,
   writeMerges,
   writeStates,
 } from './store.ts';
@@ -78,18 +78,18 @@ async function sort(
   const keyed = events.filter(isKeyed);
   if (keyed.length === 0) return sorted;
   const keys = groupBy(keyed, ({ workspace_id, key }) => `${workspace_id} ${key}`);
-  const standings = await readStandings(tx, keyed);
+  const positions = await readKeyPositions(tx, keyed);
   const locked = await lockStates(
     tx,
     effect.name,
     [...keys.values()].map(([first]) => first!),
   );
-  const latest = await readLatest(tx, effect, lastOf(keyed, standings));
+  const latest = await readLatest(tx, effect, lastOf(keyed, positions));
   for (const row of locked) {
     const own = keys.get(`${row.workspace_id} ${row.key}`) ?? [];
-    const sequence = standings.get(own[0]?.id ?? '')?.sequence_id ?? '';
+    const sequence = positions.get(own[0]?.id ?? '')?.sequence_id ?? '';
     const others = { ...row.fate, latest: latest.get(sequence) ?? null };
-    const events = inOrder(own, standings);
+    const events = inOrder(own, positions);
     const { state, decisions } = decide(row.state, events, others, row.now, policy);
     row.state = state;
     for (const event of own) put(sorted, event, decisions.get(event.id)!);
@@ -98,19 +98,19 @@ async function sort(
   return sorted;
 }
 
-const inOrder = (events: DomainEvent[], standings: Map<string, Standing>): KeyedEvent[] =>
+const inOrder = (events: DomainEvent[], positions: Map<string, KeyPosition>): KeyedEvent[] =>
   events
     .map(({ id, seq, timestamp }) => {
-      const at = standings.get(id)?.at ?? Date.parse(timestamp);
+      const at = positions.get(id)?.at ?? Date.parse(timestamp);
       return { id, seq: seq!, at };
     })
     .sort((a, b) => a.seq - b.seq);
 
 /** The last `seq` of these events in each sequence. */
-function lastOf(events: DomainEvent[], standings: Map<string, Standing>): Map<string, number> {
+function lastOf(events: DomainEvent[], positions: Map<string, KeyPosition>): Map<string, number> {
   const last = new Map<string, number>();
   for (const { id, seq } of events) {
-    const sequence = standings.get(id)?.sequence_id;
+    const sequence = positions.get(id)?.sequence_id;
     if (sequence) last.set(sequence, Math.max(last.get(sequence) ?? 0, seq!));
   }
   return last;

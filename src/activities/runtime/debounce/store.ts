@@ -106,18 +106,18 @@ export async function writeStates(
 }
 
 /** Where an event stands: its key's sequence, and when it was to be dispatched. */
-export interface Standing {
+export interface KeyPosition {
   sequence_id: string;
   /** Its moment, where it had been scheduled. In ms since 1970. */
   at: number;
 }
 
 /** @returns by their ids */
-export async function readStandings(
+export async function readKeyPositions(
   tx: Transaction,
   events: DomainEvent[],
-): Promise<Map<string, Standing>> {
-  const rows = await tx.execute<{ id: string } & Standing & Record<string, unknown>>(sql`
+): Promise<Map<string, KeyPosition>> {
+  const rows = await tx.execute<{ id: string } & KeyPosition & Record<string, unknown>>(sql`
     select id, sequence_id, ${ms('coalesce(deliver_at, timestamp)')} as at from knockon.events
     where id = any(${sql.param(events.map(({ id }) => id))}::uuid[])`);
   return new Map(rows.map((row) => [row.id, row]));

@@ -84,9 +84,9 @@ const SQUEEZED = 100;
 
 /**
  * Reads sequences' logs from the effect's cursors on, in the order of sequences and seqs, and those
- * of `mine` that lie apart. Predecessors are there too that have not reached this effect, or
- * anybody, yet: they are its if it is registered for them. Where what is due is much, its payloads
- * are left to `readPayloads`: all of a group's would be more than a process has room for.
+ * of `mine` that lie apart. Includes predecessors that were not dispatched yet, if the
+ * effect subscribes to their type. Where what is due is much, its payloads are left to
+ * `readPayloads`: all of a group's would be more than a process has room for.
  */
 export async function readLog(
   db: Queryable,
