@@ -38,6 +38,8 @@ type Doing = Pick<ChosenTransport, 'recovery' | 'letters'>;
 interface Chore {
   what: string;
   everyMs: number;
+  /** Set where one process of all does it in that time: its name in `ledger_checks`. */
+  once?: string;
   run(signal: AbortSignal): Promise<unknown>;
 }
 
@@ -60,31 +62,31 @@ export function startMaintenance(
     ...showingLetters(pg, doing),
     deletingExpired(config, pg, log),
   ];
-  for (const { what, everyMs, run } of chores)
-    started.add(repeat({ what, everyMs, log }, run), (loop) => loop.stop());
+  for (const { what, everyMs, once, run } of chores) {
+    const pass = (signal: AbortSignal) =>
+      once === undefined ? run(signal) : unlessAnother(pg, once, everyMs * 0.9, () => run(signal));
+    started.add(repeat({ what, everyMs, log }, pass), (loop) => loop.stop());
+  }
 }
 
 function restarting(config: Config, pg: Sql, { recovery }: Doing, log: Logger): Chore[] {
   const ageMs = config.KNOCKON_HEAL_AGE;
   if (ageMs === null) return [];
   const everyMs = Math.min(ageMs, config.KNOCKON_CHECK_EVERY);
-  const restart = () => restartOrphans({ pg, recovery, ageMs, log });
-  const run = () => unlessAnother(pg, 'heal', everyMs * 0.9, restart);
-  return [{ what: 'start missing effects again', everyMs, run }];
+  const run = () => restartOrphans({ pg, recovery, ageMs, log });
+  return [{ what: 'start missing effects again', everyMs, once: 'heal', run }];
 }
 
 function storingSamples(pg: Sql): Chore {
   const sampler = new Sampler(pg, LOOK_EVERY);
-  const keep = async () => await keepSample(pg, await sampler.look());
-  const run = () => unlessAnother(pg, 'sample', LOOK_EVERY * 0.9, keep);
-  return { what: 'store a sample', everyMs: LOOK_EVERY, run };
+  const run = async () => await keepSample(pg, await sampler.look());
+  return { what: 'store a sample', everyMs: LOOK_EVERY, once: 'sample', run };
 }
 
 function showingLetters(pg: Sql, { letters }: Doing): Chore[] {
   if (!letters) return [];
-  const show = showOpenLetters(pg, letters);
-  const run = () => unlessAnother(pg, 'letters', LETTERS * 0.9, show);
-  return [{ what: 'show open letters', everyMs: LETTERS, run }];
+  const run = showOpenLetters(pg, letters);
+  return [{ what: 'show open letters', everyMs: LETTERS, once: 'letters', run }];
 }
 
 function deletingExpired(config: Config, pg: Sql, log: Logger): Chore {

@@ -181,8 +181,8 @@ export function dayAfter(date: string, days: number): string {
 }
 
 /**
- * The days in a file's name, each once, such as `2009-02-23` in `ubuntu-2009-02-23_10.txt`; also `2009_02_23`,
- * `20090223` and `23Feb2009`.
+ * The days in a file's name, each once, such as `2009-02-23` in `ubuntu-2009-02-23_10.txt`; also
+ * `2009_02_23`, `20090223` and `23Feb2009`.
  */
 export function datesInName(name: string): string[] {
   const written = [

@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import { readAhead, startingWith } from './ahead.ts';
 
 /** What a line is read as that is no UTF-8, unless another encoding is told. It has every byte. */
 const FALLBACK = 'windows-1252';
@@ -17,9 +18,9 @@ export interface Decoded {
 const JAPANESE = ['\x1b$@', '\x1b$B', '\x1b(J'];
 
 /**
- * Reads lines as UTF-8 or ISO-2022-JP, and those that are none in the fallback. So a log that changed its encoding
- * over the years is read right. No byte is lost: what the fallback has no character for is read as
- * windows-1252.
+ * Reads lines as UTF-8 or ISO-2022-JP, and those that are neither in the fallback. So a log that
+ * changed its encoding over the years is read right. No byte is lost: what the fallback has no
+ * character for is read as windows-1252.
  *
  * @param fallback a label of the Encoding Standard (default windows-1252)
  */
@@ -63,7 +64,7 @@ export async function* inBytes(
 ): AsyncGenerator<Uint8Array> {
   const { head, rest } = await peek(chunks, HEAD);
   const wide = wideEncoding(head, encoding);
-  const whole = startingWith(head, rest);
+  const whole = startingWith([head], rest);
   if (!wide) return yield* head[0] === 0xef ? withoutMark(whole) : whole;
   const decoder = new TextDecoder(wide);
   for await (const chunk of whole) yield Buffer.from(decoder.decode(chunk, { stream: true }));
@@ -106,7 +107,7 @@ function signsIn(bytes: Uint8Array, first: 0 | 1): number {
 async function* withoutMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const { head, rest } = await peek(chunks, 3);
   const marked = Buffer.from(head.subarray(0, 3)).equals(Buffer.from([0xef, 0xbb, 0xbf]));
-  yield* startingWith(marked ? head.subarray(3) : head, rest);
+  yield* startingWith([marked ? head.subarray(3) : head], rest);
 }
 
 /**
@@ -117,35 +118,11 @@ export async function peek(
   chunks: AsyncIterable<Uint8Array>,
   bytes: number,
 ): Promise<{ head: Uint8Array; rest: AsyncIterator<Uint8Array> }> {
-  const rest = chunks[Symbol.asyncIterator]();
-  const parts: Uint8Array[] = [];
   let length = 0;
-  try {
-    while (length < bytes) {
-      const next = await rest.next();
-      if (next.done) break;
-      parts.push(next.value);
-      length += next.value.length;
-    }
-  } catch (error) {
-    return { head: Buffer.concat(parts), rest: failing(error) };
-  }
-  return { head: Buffer.concat(parts), rest };
-}
-
-function failing(error: unknown): AsyncIterator<Uint8Array> {
-  return { next: () => Promise.reject(error) };
-}
-
-/** Puts back what was looked at. */
-export async function* startingWith(
-  head: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (head.length > 0) yield head;
-    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
+  const isEnough = (chunk: Uint8Array) => {
+    length += chunk.length;
+    return length >= bytes;
+  };
+  const { first, rest } = await readAhead(chunks, isEnough);
+  return { head: Buffer.concat(first), rest };
 }

@@ -72,8 +72,8 @@ function closed({ rows, more, message, parsed }: Open): LogLine {
 }
 
 /**
- * What is at the start of the message if the log goes on: with a line end, further lines may come. A
- * line without one may become longer, or turn out to be another message.
+ * What is at the start of the message if the log goes on: with a line end, further lines may come.
+ * A line without one may become longer, or turn out to be another message.
  */
 function beginsOf(rows: Line[]): Uint8Array[] {
   const bytes = bytesOf(rows);

@@ -1,4 +1,5 @@
-import { createDecoder, type Decoded, inBytes, peek, startingWith } from './encoding.ts';
+import { startingWith } from './ahead.ts';
+import { createDecoder, type Decoded, inBytes, peek } from './encoding.ts';
 
 /** One line of a file. */
 export interface Line extends Decoded {
@@ -17,7 +18,8 @@ const LONGEST_LINE = 1024 * 1024;
 /**
  * Splits a stream of bytes into lines without ever holding more than one line and one chunk.
  *
- * CRLF and a last line without an end are fine. So is CR alone, in a file that begins without any LF.
+ * CRLF and a last line without an end are fine. So is CR alone, in a file that begins without any
+ * LF.
  *
  * @param options.encoding what a line is read as that is no UTF-8, such as `latin1` (default
  * windows-1252); a file in UTF-16 is detected
@@ -41,7 +43,7 @@ export async function* linesOf(
   let number = 0;
   const { head, rest } = await peek(bytes, HEAD);
   const end = endOf(head.subarray(0, HEAD));
-  const pieces = split(startingWith(head, rest), end, longest);
+  const pieces = split(startingWith([head], rest), end, longest);
   for await (const { bytes: piece, overlong, unended } of pieces) {
     number += 1;
     const line = decode(piece.at(-1) === CR ? piece.subarray(0, -1) : piece);

@@ -1,5 +1,6 @@
+import { readAhead, startingWith } from './ahead.ts';
 import { MissingDay, moment } from './calendar.ts';
-import { inBytes, peek, startingWith } from './encoding.ts';
+import { inBytes, peek } from './encoding.ts';
 import { joined } from './joined.ts';
 import { jsonParser, mappedReader, ownReader, parseObject, type RecordReader } from './json.ts';
 import { CutOff, readRecords } from './json-records.ts';
@@ -47,7 +48,7 @@ export async function* readChatLog(
 ): AsyncGenerator<LogLine> {
   const { head, rest } = await peek(inBytes(chunks, options.encoding), HEAD);
   const list = listOf(Buffer.from(head).toString(), options);
-  const bytes = startingWith(head, rest);
+  const bytes = startingWith([head], rest);
   const rows = list ? readRecords(bytes, list, options.encoding) : linesOf(bytes, options);
   try {
     yield* readRows(rows, options, list);
@@ -66,22 +67,18 @@ async function* readRows(
   options: ReadOptions,
   list?: Path,
 ): AsyncGenerator<LogLine> {
-  const sample: Line[] = [];
-  let failed: { error: unknown } | undefined;
-  try {
-    while (sample.length < SAMPLE) {
-      const next = await rows.next();
-      if (next.done) break;
-      sample.push(next.value);
-    }
-  } catch (error) {
-    if (sample.length === 0) throw error;
-    failed = { error };
-  }
+  let lines = 0;
+  const isEnough = () => {
+    lines += 1;
+    return lines === SAMPLE;
+  };
+  const { first: sample, rest } = await readAhead(rows, isEnough);
+  // What fails before the first line says more than that there is none.
+  if (sample.length === 0) await rest.next();
   if (list && sample.length === 0) throw new ChatLogError(noRecords(options.name, list));
   const format = options.map ? 'json' : (options.format ?? detectFormat(sample, options.name));
   options.onFormat?.(format);
-  const all = startingWithRows(sample, rows, failed);
+  const all = startingWith(sample, rest);
   const dialect = DIALECTS.find(({ name }) => name === format);
   if (!dialect) return yield* readJson(all, recordReader(format, options));
   checkDate(options.date);
@@ -93,16 +90,6 @@ async function* readRows(
       options,
     ),
   );
-}
-
-async function* startingWithRows(
-  sample: Line[],
-  rows: AsyncGenerator<Line>,
-  failed: { error: unknown } | undefined,
-): AsyncGenerator<Line> {
-  yield* sample;
-  if (failed) throw failed.error;
-  yield* rows;
 }
 
 async function* readJson(rows: AsyncIterable<Line>, read: RecordReader): AsyncGenerator<LogLine> {

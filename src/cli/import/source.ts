@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { peek, startingWith } from '../chat-log/encoding.ts';
+import { startingWith } from '../chat-log/ahead.ts';
+import { peek } from '../chat-log/encoding.ts';
 import { readUsers, type Users } from '../chat-log/slack.ts';
 import { CommandError, EXIT } from '../terminal/output.ts';
 import { listFolder } from './folder.ts';
@@ -126,7 +127,7 @@ async function* unpacked(
     }
   }
   const { head, rest } = await peek(counted(), 4);
-  const whole = startingWith(head, rest);
+  const whole = startingWith([head], rest);
   const starts = (magic: Buffer) => magic.equals(Buffer.from(head.subarray(0, magic.length)));
   if (starts(ZIP))
     throw new SourceError(
