@@ -1,5 +1,5 @@
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
-import type { Dispatch, SubscriberSpec } from '../transport/dispatch.ts';
+import { type Dispatch, type SubscriberSpec, workspaceShare } from '../transport/dispatch.ts';
 import type { DispatchScope } from '../transport/transport.ts';
 
 /** A group of events that has been claimed, and what its workflow is to be started with. */
@@ -27,9 +27,9 @@ export interface ClaimedDispatch extends DispatchScope {
 /** A workspace with more than this part of a full dispatch floods. */
 const FLOOD = 1 / 20;
 
-/** By the end of the workspace's id, which is its random part; those who flood together share. */
+/** A workspace that floods alone has its own; those who flood together share one. */
 const shareOf = ([first = '', ...others]: string[]) =>
-  others.length === 0 ? first.slice(-8) : 'floods';
+  others.length === 0 ? workspaceShare(first) : 'floods';
 
 /** Whose dispatches these are. */
 export const origin = (pg: Sql | TransactionSql) => pg`(select id from knockon.deployment)`;

@@ -91,7 +91,7 @@ export type Beat = 'begun' | 'not begun';
  * What an effect answers for an event that is not done. `target` names one of several targets (an
  * endpoint, a recipient); each is retried alone, and the event is called once more when all of them
  * are done or dead. `share` says whose it is: what is followed up is called in turns among these,
- * so that nobody waits for all of another's.
+ * so that nobody waits until all of another is done.
  */
 export type OpenOutcome = { event_id: string; target?: string; share?: string } & (
   | { state: 'retry'; reason: string; cause?: string; after_ms?: number }
@@ -160,6 +160,9 @@ export const lettersWorkflowId = (dispatchId: string): string => `letters.${disp
 
 /** The task queue of the workflows, and of what they need done in the database. */
 export const WORKFLOW_QUEUE = 'workflows';
+
+/** Whose events a workspace's are, as a `share`: the end of its id, which is its random part. */
+export const workspaceShare = (workspaceId: string): string => workspaceId.slice(-8);
 
 /** The task queue of an effect. */
 export const effectQueue = (name: string): string => `effects.${name}`;

@@ -1,7 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { isLockTimeout } from '../../db/errors.ts';
-import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import {
+  type EffectAnswer,
+  type EffectCall,
+  type OpenOutcome,
+  workspaceShare,
+} from '../../transport/dispatch.ts';
 import type { Effect } from './effect.ts';
 import { deferredAnswer } from './outage.ts';
 import { apart } from './outcomes.ts';
@@ -111,7 +116,7 @@ export const changesAlone = (effect: Effect): boolean =>
   'transact' in effect && effect.ordering === 'none';
 
 const onItsOwn = ({ event_id, workspace_id }: OpenEvent): OpenOutcome =>
-  apart({ id: event_id }, workspace_id.slice(-8));
+  apart({ id: event_id }, workspaceShare(workspace_id));
 
 const workspacesOf = (events: OpenEvent[]) => [
   ...new Set(events.map(({ workspace_id }) => workspace_id)),

@@ -2,7 +2,12 @@ import { crashPoint } from '../../crash-points.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseAway } from '../../db/errors.ts';
 import type { DomainEvent } from '../../events/index.ts';
-import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import {
+  type EffectAnswer,
+  type EffectCall,
+  type OpenOutcome,
+  workspaceShare,
+} from '../../transport/dispatch.ts';
 import type { CallSlots } from './call-slots.ts';
 import type { Call, Effect, OutsideEffect } from './effect.ts';
 import { explain } from './explain.ts';
@@ -139,10 +144,7 @@ function saidOnce(slots?: CallSlots): { say(): void; end(): void } {
   };
 }
 
-/**
- * Says whose each outcome is, so that nobody waits for all of another's: by the end of the
- * workspace's id, which is its random part.
- */
+/** Says whose each outcome is, so that nobody waits until all of another is done. */
 function shared(events: DomainEvent[], open: Open[]): Open[] {
   if (open.length === 0) return open;
   const shares = new Map(events.map((event) => [event.id, shareOf(event)]));
@@ -166,7 +168,7 @@ function doneTargetsOf(targets: string[], eventId: string, open: OpenOutcome[]):
 const mayPart = ({ events }: EffectCall, read: DomainEvent[]): boolean =>
   'offset' in events && (read.length < events.limit || new Set(read.map(shareOf)).size > 1);
 
-const shareOf = ({ workspace_id }: DomainEvent) => workspace_id.slice(-8);
+const shareOf = ({ workspace_id }: DomainEvent) => workspaceShare(workspace_id);
 
 /**
  * An ordered effect takes one target a call: it holds its sequence meanwhile. The other targets are

@@ -2,7 +2,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { groupBy } from '../../group-by.ts';
-import type { EffectAnswer, EffectCall, OpenOutcome } from '../../transport/dispatch.ts';
+import {
+  type EffectAnswer,
+  type EffectCall,
+  type OpenOutcome,
+  workspaceShare,
+} from '../../transport/dispatch.ts';
 import type { Effect } from './effect.ts';
 import { type OpenEvent, readOpen } from './held-rows.ts';
 import { laterIn, type Open } from './outcomes.ts';
@@ -102,7 +107,7 @@ function deferredOf(
   const targets = call.targets ?? [call.target];
   return events.slice(may).flatMap(({ event_id, workspace_id }, i) => {
     const waits = laterIn({ id: event_id }, Math.min(wait_ms + i * gap_ms, most_ms), REASON);
-    const share = workspace_id.slice(-8);
+    const share = workspaceShare(workspace_id);
     return targets.map((target): Open & OpenOutcome => ({
       ...waits,
       share,
